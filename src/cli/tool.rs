@@ -1,0 +1,121 @@
+//! The commands for operators, beside the verbs that the agent calls: their table, and how they are written.
+#![forbid(unsafe_code)]
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+use super::Invocation;
+use crate::agent::{MOST_WORKERS, Order};
+use crate::config::ConfigError;
+
+/// What an operator can ask for. None of it is called by the agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tool {
+    /// Starts an agent with more worker threads.
+    Agent,
+}
+
+/// What the help says of one command.
+#[derive(Debug)]
+pub struct ToolAbout {
+    /// The command as written on the command line.
+    pub name: &'static str,
+    /// One line, without a full stop.
+    pub summary: &'static str,
+    /// What stands behind `mesos-ecp` and the name.
+    pub arguments: &'static str,
+    /// Its own flags, as written, and what each is for.
+    pub flags: &'static [(&'static str, &'static str)],
+    /// What it does, a paragraph each.
+    pub text: &'static [&'static str],
+    /// Exit codes.
+    pub exits: &'static [(&'static str, &'static str)],
+    /// A call from a shell.
+    pub example: &'static str,
+}
+
+impl Tool {
+    /// All of them.
+    pub const ALL: &[Tool] = &[Tool::Agent];
+
+    /// The command of this name.
+    pub fn named(name: &OsStr) -> Option<Tool> {
+        Tool::ALL.iter().copied().find(|tool| name == tool.about().name)
+    }
+
+    /// The command's row of the table.
+    pub const fn about(self) -> &'static ToolAbout {
+        match self {
+            Tool::Agent => &AGENT,
+        }
+    }
+}
+
+const AGENT: ToolAbout = ToolAbout {
+    name: "agent",
+    summary: "Start an agent that can run more than seven containers at once",
+    arguments: "--workers=N -- COMMAND [ARGUMENT...]",
+    flags: &[("--workers=N", "How many worker threads the agent is to have, 1 to 1024. Required; for agent only.")],
+    text: &[
+        "An agent blocks one worker thread for each running container of an external containerizer, and has as many as \
+         there are processors, at least eight: N of them carry N-1 containers, and with one more the agent stops answering.",
+        "COMMAND becomes the agent, in a mount namespace of its own in which /sys/devices/system/cpu/online lists N \
+         processors, and with LIBPROCESS_NUM_WORKER_THREADS=N for agents 1.0. The host's true number is added as cpus to \
+         --resources, or to MESOS_RESOURCES where that is set and the flag is not, unless cpus is named there. Containers \
+         see the host as it is, as every verb leaves that namespace first.",
+        "Everything behind -- belongs to COMMAND: the agent itself, or a program such as nice that passes its arguments on \
+         to it. Takes root (CAP_SYS_ADMIN).",
+    ],
+    exits: &[
+        ("0 to 255", "The agent's own, once it was started. If it was not, standard error says why, and:"),
+        ("127", "COMMAND was not found."),
+        ("126", "COMMAND could not be executed."),
+        ("1", "Anything else."),
+    ],
+    example: "mesos-ecp agent --workers=64 -- mesos-slave --master=zk://... --containerizers=external \\\n    \
+              --containerizer_path=/usr/bin/mesos-ecp",
+};
+
+const WORKERS: &str = "workers";
+
+/// The command that a command line is about: its first word that is no flag, if that is one.
+pub(super) fn asked(arguments: &[OsString]) -> Option<Tool> {
+    let own = arguments.iter().take_while(|word| *word != "--");
+    own.into_iter().find(|word| !word.as_bytes().starts_with(b"-")).and_then(|word| Tool::named(word))
+}
+
+/// Understands a command line that is about `tool`.
+pub(super) fn parse(tool: Tool, arguments: Vec<OsString>) -> Result<Invocation, ConfigError> {
+    let mut words = arguments.into_iter();
+    let (mut help, mut version, mut named) = (false, false, false);
+    let mut workers: Option<String> = None;
+    for word in words.by_ref().take_while(|word| word != "--") {
+        let text = word.to_string_lossy();
+        match (&*text, text.strip_prefix("--workers=")) {
+            (_, Some(value)) => {
+                if let Some(first) = workers.replace(value.to_owned()) {
+                    return Err(ConfigError::Twice { name: WORKERS, first, second: value.to_owned() });
+                }
+            }
+            ("--workers", _) => return Err(ConfigError::MissingValue { name: WORKERS, placeholder: "N" }),
+            ("--help" | "-h", _) => help = true,
+            ("--version" | "-V", _) => version = true,
+            (name, _) if !named && name == tool.about().name => named = true,
+            _ => return Err(ConfigError::NotAgents { argument: text.into_owned() }),
+        }
+    }
+    if help {
+        return Ok(Invocation::ToolHelp(tool));
+    }
+    if version {
+        return Ok(Invocation::Version);
+    }
+    let value = workers.ok_or(ConfigError::NoWorkers)?;
+    let number = value.parse().ok().filter(|number| (1..=MOST_WORKERS).contains(number));
+    let workers = number.ok_or(ConfigError::Workers { value, most: MOST_WORKERS })?;
+    let command: Vec<OsString> = words.collect();
+    if command.first().is_none_or(|program| program.is_empty()) {
+        return Err(ConfigError::NoCommand);
+    }
+    Ok(Invocation::Agent(Order { workers, command }))
+}

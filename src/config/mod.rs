@@ -1,0 +1,99 @@
+//! Settings: what they are called, how they are written, which source wins, and the values that the rest works with.
+//!
+//! A setting comes from the command line (`--work_dir=/w`), else from the environment (`MESOS_ECP_WORK_DIR=/w`), else from
+//! a variable of the agent's where [`Flag::inherits`] names one, else from the table [`FLAGS`].
+#![forbid(unsafe_code)]
+
+mod cgroups;
+mod closest;
+mod error;
+mod flags;
+mod settings;
+mod sources;
+mod untrusted;
+pub mod values;
+
+#[cfg(test)]
+mod tests;
+
+pub use cgroups::{Cgroups, Launcher};
+pub(crate) use closest::closest;
+pub use error::ConfigError;
+pub use flags::{FLAGS, Flag, Kind, VARIABLE_PREFIX};
+pub use settings::Settings;
+pub use untrusted::Untrusted;
+
+use sources::Sources;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The settings of one call. One field for each flag of [`FLAGS`], by the same name. All paths are absolute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The isolators of new containers, in the order given, none twice, at least one. Whether they exist is for the
+    /// registry of isolators to say.
+    pub isolation: Vec<String>,
+    /// Where the state of containers is kept. Absent: the default for the user that runs the program.
+    pub runtime_dir: Option<PathBuf>,
+    /// The agent's work directory. Absent: neither was it set nor did the agent call.
+    pub work_dir: Option<PathBuf>,
+    /// Where `mesos-fetcher` is. Absent: neither was it set nor did the agent call.
+    pub launcher_dir: Option<PathBuf>,
+    /// What relative paths among a command's URIs are joined to. Absent: they cannot be fetched.
+    pub frameworks_home: Option<PathBuf>,
+    /// Where Hadoop is installed. Absent: wherever the fetcher finds it by itself.
+    pub hadoop_home: Option<PathBuf>,
+    /// How long fetching all URIs of one container may take. Never zero.
+    pub fetch_timeout: Duration,
+    /// How long killing a container may take before `destroy` gives up. Zero: it looks once and does not wait.
+    pub cgroups_destroy_timeout: Duration,
+    /// How long the record of an ended container is kept after `wait` answered with it. Zero: until the next verb that
+    /// tidies up.
+    pub answered_retention: Duration,
+    /// Where isolators that are programs of their own are looked for.
+    pub isolator_dir: PathBuf,
+    /// How long one call of an isolator program may take. Never zero.
+    pub isolator_timeout: Duration,
+    /// What has to do with cgroups.
+    pub cgroups: Cgroups,
+    /// No warnings on standard error.
+    pub quiet: bool,
+}
+
+impl Config {
+    /// Decides every setting: command line before environment before default. Returns warnings beside them, one line each.
+    ///
+    /// `untrusted` has the names of the variables that the container's own record sets (`command.environment` of the
+    /// executor and of the task). Agents before 0.23 lay those over the environment of `launch`, so a framework could
+    /// otherwise steer a process of root: a setting by that name is ignored, with a warning. What the operator had in that
+    /// variable is lost then, and the default holds: settings that matter belong on the command line
+    /// (`--containerizer_path="mesos-ecp --isolation=..."`). All verbs without such a record pass an empty set.
+    ///
+    /// # Errors
+    /// A value that is not of its flag's kind, a relative path, a zero timeout, an empty or repeated entry in a list, and a
+    /// `MESOS_ECP_` variable that is no flag (an untrusted one is only warned of).
+    pub fn resolve(
+        settings: &Settings,
+        environment: impl Iterator<Item = (OsString, OsString)>,
+        untrusted: &Untrusted,
+    ) -> Result<(Config, Vec<String>), ConfigError> {
+        let (sources, warnings) = Sources::new(settings, environment, untrusted)?;
+        let config = Config {
+            isolation: sources.list(&flags::ISOLATION)?,
+            runtime_dir: sources.path(&flags::RUNTIME_DIR)?,
+            work_dir: sources.path(&flags::WORK_DIR)?,
+            launcher_dir: sources.path(&flags::LAUNCHER_DIR)?,
+            frameworks_home: sources.path(&flags::FRAMEWORKS_HOME)?,
+            hadoop_home: sources.path(&flags::HADOOP_HOME)?,
+            fetch_timeout: sources.timeout(&flags::FETCH_TIMEOUT)?,
+            cgroups_destroy_timeout: sources.duration(&flags::CGROUPS_DESTROY_TIMEOUT)?,
+            answered_retention: sources.duration(&flags::ANSWERED_RETENTION)?,
+            isolator_dir: sources.path(&flags::ISOLATOR_DIR)?.unwrap_or_default(),
+            isolator_timeout: sources.timeout(&flags::ISOLATOR_TIMEOUT)?,
+            cgroups: Cgroups::resolve(&sources)?,
+            quiet: sources.boolean(&flags::QUIET)?,
+        };
+        Ok((config, warnings))
+    }
+}

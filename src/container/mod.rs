@@ -1,0 +1,23 @@
+//! What is kept about a container between the calls: ids, the state directory, checkpoints, locks, who owns it.
+#![forbid(unsafe_code)]
+
+mod atomic;
+mod dir;
+mod ended;
+mod id;
+mod lock;
+mod owner;
+mod process;
+mod scope;
+
+pub use dir::{ContainerDir, Launched, Stage};
+pub use ended::EndedDir;
+pub use id::ContainerId;
+pub use lock::Lock;
+pub use owner::{Ownership, become_owner};
+pub use process::{identify, is_alive, open_alive};
+pub use scope::Scope;
+
+/// Layout version of the state directory. Fields are only ever added to its messages; a change that an older program cannot
+/// read gets a new number.
+pub const STATE_VERSION: u32 = 1;

@@ -1,0 +1,248 @@
+//! What an isolator is: the contract between the containerizer and everything that confines or measures a container.
+//!
+//! # The calls in the life of a container
+//! | call | in which process | what is already true |
+//! |--|--|--|
+//! | [`probe`](Isolator::probe) | launch | nothing of the container exists |
+//! | [`controllers`](Isolator::controllers) | launch | nothing of the container exists |
+//! | [`plan`](Isolator::plan) | the supervisor | the container's state directory exists; nothing else |
+//! | [`prepare`](Isolator::prepare) | the supervisor | the facts that `plan` returned are stored; the container's cgroups exist, with nothing in them |
+//! | [`isolate`](Isolator::isolate) | the supervisor | the first process exists; it is in its cgroups, has its session, output and user, and is held: it has executed nothing |
+//! | [`watch`](Isolator::watch) | the supervisor, or who takes over from it | the command runs |
+//! | [`update`](Isolator::update) | update, under the container's lock | the command runs, or has just ended |
+//! | [`usage`](Isolator::usage) | usage, without a lock | the command runs, or has just ended |
+//! | [`recover`](Isolator::recover) | who takes over from a dead supervisor | the command may run |
+//! | [`verdict`](Isolator::verdict) | the supervisor, or who took over from it | the first process has ended, or somebody asked for the end |
+//! | [`cleanup`](Isolator::cleanup) | whoever ends the container | all its processes are gone; its cgroups still exist |
+//!
+//! `plan`, `prepare` and `isolate` go in the order of `--isolation`, `cleanup` in the reverse.
+//!
+//! # No memory
+//! Each call may happen in another process, so an isolator keeps nothing in itself between them. What it cannot derive from
+//! the container's id it returns as *facts*, opaque bytes that are stored in the container's state directory and handed to
+//! every later call. `plan` makes nothing: it only returns the facts that say what `prepare` is going to make, so that
+//! they are on disk before the thing exists and whoever comes after a crash can undo it. Only `watch`, `ready` and what else
+//! the same process calls may share more: what belongs to the descriptors, which die with that process, too.
+//!
+//! What `usage` shows and only the supervisor can know (it watches for it) is published: [`Watched::Figures`] stores it,
+//! [`Container::figures`] reads it. Whoever takes over goes on from there.
+//!
+//! # Cgroups
+//! An isolator names the [`controllers`](Isolator::controllers) that it works with. The container's cgroups in their
+//! hierarchies are made before `prepare`, the first process is put into them before its first instruction, and they are
+//! removed after `cleanup`. In between, [`Container::cgroups`] opens them.
+//!
+//! # Failing
+//! A failing `plan`, `prepare` or `isolate` fails the launch; `cleanup` of all isolators that were planned follows, this
+//! one included. So `cleanup` must cope with a thing half made, not made at all, or cleaned up already: **it may run
+//! twice**. A failing `usage` drops this isolator's part of one sample, a failing `update` makes the agent destroy the
+//! container, a failing `cleanup` is logged and the others still run.
+#![forbid(unsafe_code)]
+
+mod members;
+
+use std::cell::OnceCell;
+use std::ffi::OsString;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use nix::poll::PollFlags;
+
+use crate::container::{ContainerDir, ContainerId};
+use crate::error::{Error, Result};
+use crate::launcher::Cgroups;
+use crate::proc::Proc;
+use crate::protocol::mesos::{Resource, ResourceStatistics};
+use crate::protocol::state::Process;
+
+pub use members::Members;
+
+/// What an isolator remembers of one container, in a form of its own.
+pub type Facts = Vec<u8>;
+
+/// The container that a call is about.
+#[derive(Debug)]
+pub struct Container<'a> {
+    /// Its id.
+    pub id: &'a ContainerId,
+    /// Its directory on the host, absolute.
+    pub sandbox: &'a Path,
+    /// The account that it runs as; None: that of the agent.
+    pub user: Option<&'a str>,
+    /// The resources in force; in `update` the new ones.
+    pub resources: &'a [Resource],
+    /// Its first process, from `isolate` on.
+    pub first: Option<&'a Process>,
+    /// The process that looks after it. Unless `adopted`, it is the subreaper of all processes of the container, and those
+    /// are its descendants in other sessions than its own.
+    pub owner: &'a Process,
+    /// The owner took over from a dead supervisor: only the first process's tree is known.
+    pub adopted: bool,
+    /// Its cgroups.
+    pub cgroups: &'a Cgroups,
+    /// Its state directory; None in tests of a single isolator.
+    pub state: Option<&'a ContainerDir>,
+    /// Where to read about processes.
+    pub proc: &'a Proc,
+    /// For [`Container::members`]; starts empty.
+    pub members: OnceCell<Members>,
+}
+
+impl Container<'_> {
+    /// What the isolator of this name has published with [`Watched::Figures`]; None when it has not yet.
+    ///
+    /// # Errors
+    /// When there is something and it cannot be read.
+    pub fn figures(&self, isolator: &str) -> Result<Option<Vec<u8>>> {
+        self.state.map_or(Ok(None), |state| state.figures(isolator))
+    }
+}
+
+/// What the launcher is to do for an isolator.
+#[derive(Debug, Default)]
+pub struct Preparation {
+    /// Facts that are known only now; None: those of `plan` stand.
+    pub facts: Option<Facts>,
+    /// Added to the container's environment.
+    pub environment: Vec<(OsString, OsString)>,
+    /// CLONE_NEW* flags for the first process.
+    pub namespaces: u64,
+}
+
+/// Something that the supervisor polls for an isolator.
+#[derive(Debug)]
+pub struct Watch {
+    /// The descriptor.
+    pub fd: OwnedFd,
+    /// For what it is polled; POLLHUP and POLLERR always count.
+    pub events: PollFlags,
+}
+
+/// Why a container has to end: a limit of its was exceeded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Limitation {
+    /// For the framework, for instance `Disk usage (4MB) exceeds quota (3MB)`.
+    pub message: String,
+    /// A value of mesos.TaskStatus.Reason: 8 memory, 19 any other, 20 disk (agent 0.26 and later).
+    pub reason: i32,
+}
+
+/// What became of a watch whose descriptor was ready.
+#[derive(Debug)]
+pub enum Watched {
+    /// Go on polling it.
+    Continue,
+    /// Publish these figures for `usage`, in place of what was published before, and go on polling it.
+    Figures(Vec<u8>),
+    /// Stop polling it.
+    Done,
+    /// End the container.
+    Limited(Limitation),
+}
+
+/// One isolator. See the [module](self) for who calls what when.
+pub trait Isolator {
+    /// The name in `--isolation`.
+    fn name(&self) -> &str;
+
+    /// The cgroup controllers that it works with, named as in v1 (`memory`, `cpuacct`, `blkio`, ...). The launch is refused
+    /// where the host does not have one of them. Which version it is, [`Cgroups::is_unified`] says.
+    fn controllers(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Whether this host can do it, beyond having the controllers.
+    ///
+    /// # Errors
+    /// Why not, and what to do. The launch is then refused before anything is made.
+    fn probe(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Says what will be made. Makes nothing.
+    ///
+    /// # Errors
+    /// When this container cannot be isolated.
+    fn plan(&self, _container: &Container<'_>) -> Result<Facts> {
+        Ok(Facts::new())
+    }
+
+    /// Makes what the container needs before its first process.
+    ///
+    /// # Errors
+    /// Fails the launch; `cleanup` follows.
+    fn prepare(&self, _container: &Container<'_>, _facts: &Facts) -> Result<Preparation> {
+        Ok(Preparation::default())
+    }
+
+    /// Puts the held first process under control.
+    ///
+    /// # Errors
+    /// Fails the launch; `cleanup` follows.
+    fn isolate(&self, _container: &Container<'_>, _facts: &Facts) -> Result<()> {
+        Ok(())
+    }
+
+    /// What the supervisor shall poll as long as the container runs. Called once after the launch and once after each
+    /// take-over.
+    ///
+    /// # Errors
+    /// Logged; the container then runs unwatched by this isolator.
+    fn watch(&self, _container: &Container<'_>, _facts: &Facts) -> Result<Vec<Watch>> {
+        Ok(Vec::new())
+    }
+
+    /// A descriptor of [`watch`](Isolator::watch) is ready. Must not block.
+    ///
+    /// # Errors
+    /// Logged; the descriptor is not polled any more. One for want of descriptors or memory: it is called again.
+    fn ready(&self, _container: &Container<'_>, _facts: &Facts, _fd: BorrowedFd<'_>) -> Result<Watched> {
+        Ok(Watched::Done)
+    }
+
+    /// Applies new resources. Called one after the other for a container. Returns new facts, or None for the old ones.
+    ///
+    /// # Errors
+    /// The agent destroys the container.
+    fn update(&self, _container: &Container<'_>, _facts: &Facts) -> Result<Option<Facts>> {
+        Ok(None)
+    }
+
+    /// Fills in what this isolator measures. Several calls may run at once.
+    ///
+    /// # Errors
+    /// This isolator's part is missing in the sample.
+    fn usage(&self, _container: &Container<'_>, _facts: &Facts, _statistics: &mut ResourceStatistics) -> Result<()> {
+        Ok(())
+    }
+
+    /// Makes sure after a take-over that what was made is still in order. Returns new facts, or None for the old ones.
+    ///
+    /// # Errors
+    /// Logged; the container goes on.
+    fn recover(&self, _container: &Container<'_>, _facts: &Facts) -> Result<Option<Facts>> {
+        Ok(None)
+    }
+
+    /// Looks once more whether a limit of its was what ended the container: a limit and the end may come at the same moment,
+    /// and one that was hit must not be reported as a plain exit. Not called where a limitation is known already.
+    ///
+    /// # Errors
+    /// Logged; the end is then reported as it is known.
+    fn verdict(&self, _container: &Container<'_>, _facts: &Facts) -> Result<Option<Limitation>> {
+        Ok(None)
+    }
+
+    /// Undoes whatever was made, as far as it was made.
+    ///
+    /// # Errors
+    /// Logged; the other isolators are still cleaned up.
+    fn cleanup(&self, _container: &Container<'_>, _facts: &Facts) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Names the isolator and the call in an error.
+pub fn in_call<T>(isolator: &dyn Isolator, call: &'static str, result: Result<T>) -> Result<T> {
+    result.map_err(|source| Error::Isolator { isolator: isolator.name().to_owned(), call, source: Box::new(source) })
+}

@@ -1,0 +1,131 @@
+//! The built-in isolators, and how a list of names becomes a list of isolators.
+#![forbid(unsafe_code)]
+
+mod all;
+mod cgroups;
+mod posix;
+mod program;
+mod set;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::config::{self, Config};
+use crate::error::{Error, Result};
+use crate::isolator::Isolator;
+use crate::protocol::state::Checkpoint;
+
+pub use all::resolve;
+pub use set::Set;
+
+/// What isolators need to know of the configuration.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `--isolator_dir`.
+    pub isolator_dir: PathBuf,
+    /// `--isolator_timeout`.
+    pub isolator_timeout: Duration,
+    /// The flags that have to do with cgroups.
+    pub cgroups: config::Cgroups,
+}
+
+impl Settings {
+    /// Those in force now.
+    pub fn of(config: &Config) -> Settings {
+        Settings {
+            isolator_dir: config.isolator_dir.clone(),
+            isolator_timeout: config.isolator_timeout,
+            cgroups: config.cgroups.clone(),
+        }
+    }
+
+    /// Those of a container that was launched with perhaps other flags.
+    pub fn of_container(config: &Config, checkpoint: &Checkpoint) -> Settings {
+        let dir = checkpoint.isolator_dir.as_ref().map(PathBuf::from);
+        Settings { isolator_dir: dir.unwrap_or_else(|| config.isolator_dir.clone()), ..Settings::of(config) }
+    }
+}
+
+/// A name and how to make the isolator.
+type Maker = (&'static str, fn(&Settings) -> Box<dyn Isolator>);
+
+const BUILT_IN: &[Maker] = &[
+    ("posix/cpu", |_| Box::new(posix::Cpu)),
+    ("posix/mem", |_| Box::new(posix::Mem)),
+    ("cgroups/cpu", |settings| Box::new(cgroups::Cpu::new(settings))),
+    ("cgroups/mem", |settings| Box::new(cgroups::Mem::new(settings))),
+    ("cgroups/pids", |settings| Box::new(cgroups::Pids::new(settings))),
+    ("cgroups/cpuset", |settings| Box::new(cgroups::Cpuset::new(settings))),
+    ("cgroups/blkio", |settings| Box::new(cgroups::Blkio::new(settings))),
+    ("cgroups/devices", |settings| Box::new(cgroups::Devices::new(settings))),
+    ("cgroups/hugetlb", |settings| Box::new(cgroups::Hugetlb::new(settings))),
+    ("cgroups/net_cls", |settings| Box::new(cgroups::NetCls::new(settings))),
+    ("cgroups/perf_event", |settings| Box::new(cgroups::PerfEvent::new(settings))),
+];
+
+/// Names that stand for several; those of the built-in containerizer.
+const ALIASES: &[(&str, &[&str])] =
+    &[("process", &["posix/cpu", "posix/mem"]), ("cgroups", &["cgroups/cpu", "cgroups/mem"])];
+
+/// The name that stands for what the host has; [`resolve`] replaces it.
+const ALL: &str = "cgroups/all";
+
+const PROGRAM: &str = "program/";
+
+/// Makes the isolators of a list that [`resolve`] has been through, aliases resolved, each once, in the order of the list.
+///
+/// # Errors
+/// An unknown name, with the known ones.
+pub fn make(names: &[String], settings: &Settings) -> Result<Vec<Box<dyn Isolator>>> {
+    let mut isolators: Vec<Box<dyn Isolator>> = Vec::with_capacity(names.len());
+    for name in names {
+        let meant = ALIASES.iter().find(|(alias, _)| alias == name).map(|(_, meant)| *meant);
+        for name in meant.unwrap_or(&[name.as_str()]) {
+            if !isolators.iter().any(|i| i.name() == *name) {
+                isolators.push(make_one(name, settings)?);
+            }
+        }
+    }
+    Ok(isolators)
+}
+
+fn make_one(name: &str, settings: &Settings) -> Result<Box<dyn Isolator>> {
+    if let Some((_, make)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
+        return Ok(make(settings));
+    }
+    if let Some(program) = name.strip_prefix(PROGRAM) {
+        return Ok(Box::new(program::Program::new(program, settings)?));
+    }
+    let aliases = ALIASES.iter().map(|(name, _)| *name).chain([ALL]);
+    let known: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).chain(aliases).collect();
+    Err(Error::Refused(format!(
+        "isolator \"{}\" is not known; known are {} and program/NAME for a program in {}",
+        name.escape_default(),
+        known.join(", "),
+        settings.isolator_dir.display()
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn names(list: &[&str]) -> Result<Vec<String>> {
+        let (config, _) =
+            Config::resolve(&config::Settings::default(), std::iter::empty(), &config::Untrusted::default())?;
+        let settings = Settings::of(&config);
+        let list: Vec<String> = list.iter().map(|n| (*n).into()).collect();
+        Ok(make(&list, &settings)?.iter().map(|i| i.name().to_owned()).collect())
+    }
+
+    #[test]
+    fn names_and_aliases() {
+        assert_eq!(names(&["process"]).unwrap(), ["posix/cpu", "posix/mem"]);
+        assert_eq!(names(&["posix/mem", "process"]).unwrap(), ["posix/mem", "posix/cpu"]);
+        assert!(names(&[]).unwrap().is_empty());
+        let error = names(&["posix/cpus"]).unwrap_err().to_string();
+        assert!(error.contains("\"posix/cpus\"") && error.contains("posix/cpu, posix/mem, cgroups/cpu"), "{error}");
+        assert_eq!(names(&["cgroups", "cgroups/pids"]).unwrap(), ["cgroups/cpu", "cgroups/mem", "cgroups/pids"]);
+    }
+}

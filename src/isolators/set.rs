@@ -1,0 +1,209 @@
+//! All isolators of one container: the calls in their order, facts stored in between.
+#![forbid(unsafe_code)]
+
+use std::cell::Cell;
+use std::os::fd::BorrowedFd;
+
+use super::{Settings, make};
+use crate::container::ContainerDir;
+use crate::error::Result;
+use crate::isolator::{Container, Isolator, Limitation, Preparation, Watch, Watched, in_call};
+use crate::protocol::mesos::ResourceStatistics;
+use crate::step::step;
+
+/// The isolators of one container, in the order of `--isolation`.
+pub struct Set {
+    list: Vec<Box<dyn Isolator>>,
+    /// That figures cannot be published is said once.
+    said: Cell<bool>,
+}
+
+impl Set {
+    /// Those of a list of names.
+    ///
+    /// # Errors
+    /// An unknown name, with the known ones.
+    pub fn new(names: &[String], settings: &Settings) -> Result<Set> {
+        Ok(Set { list: make(names, settings)?, said: Cell::new(false) })
+    }
+
+    /// The names, aliases resolved.
+    pub fn names(&self) -> Vec<String> {
+        self.list.iter().map(|i| i.name().to_owned()).collect()
+    }
+
+    /// Whether this host can do all of it.
+    ///
+    /// # Errors
+    /// The first that it cannot do.
+    pub fn probe(&self) -> Result<()> {
+        self.list.iter().try_for_each(|i| in_call(i.as_ref(), "probe", i.probe()))
+    }
+
+    /// The cgroup controllers that they want, each with the name of its isolator.
+    pub fn controllers(&self) -> Vec<(String, &'static str)> {
+        let each = self.list.iter().flat_map(|i| i.controllers().iter().map(|c| (i.name().to_owned(), *c)));
+        each.collect()
+    }
+
+    /// Plans and prepares one after the other; each one's facts are on disk before it makes anything.
+    ///
+    /// # Errors
+    /// Of the first that fails; [`Set::cleanup`] must follow.
+    pub fn prepare(&self, dir: &ContainerDir, container: &Container<'_>) -> Result<Preparation> {
+        let mut all = Preparation::default();
+        for isolator in &self.list {
+            let name = isolator.name();
+            let facts = in_call(isolator.as_ref(), "plan", isolator.plan(container))?;
+            if !facts.is_empty() {
+                dir.write_facts(name, &facts)?;
+            }
+            let prepared = step("prepare", || isolator.prepare(container, &facts));
+            let one = in_call(isolator.as_ref(), "prepare", prepared)?;
+            if let Some(facts) = one.facts {
+                dir.write_facts(name, &facts)?;
+            }
+            all.environment.extend(one.environment);
+            all.namespaces |= one.namespaces;
+        }
+        Ok(all)
+    }
+
+    /// Puts the held first process under control.
+    ///
+    /// # Errors
+    /// Of the first that fails; [`Set::cleanup`] must follow.
+    pub fn isolate(&self, dir: &ContainerDir, container: &Container<'_>) -> Result<()> {
+        for isolator in &self.list {
+            let facts = dir.facts(isolator.name())?;
+            let isolated = step("isolate", || isolator.isolate(container, &facts));
+            in_call(isolator.as_ref(), "isolate", isolated)?;
+        }
+        Ok(())
+    }
+
+    /// What is to be polled, each with the number of its isolator. Failures are handed to `failed`.
+    pub fn watch(
+        &self,
+        dir: &ContainerDir,
+        container: &Container<'_>,
+        mut failed: impl FnMut(String),
+    ) -> Vec<(usize, Watch)> {
+        let mut watches = Vec::new();
+        for (number, isolator) in self.list.iter().enumerate() {
+            let found = dir.facts(isolator.name()).and_then(|facts| isolator.watch(container, &facts));
+            match in_call(isolator.as_ref(), "watch", found) {
+                Ok(found) => watches.extend(found.into_iter().map(|w| (number, w))),
+                Err(e) => failed(e.to_string()),
+            }
+        }
+        watches
+    }
+
+    /// Passes a ready descriptor to isolator `number` of [`Set::watch`].
+    ///
+    /// # Errors
+    /// Its own.
+    pub fn ready(
+        &self,
+        number: usize,
+        dir: &ContainerDir,
+        container: &Container<'_>,
+        fd: BorrowedFd<'_>,
+    ) -> Result<Watched> {
+        let Some(isolator) = self.list.get(number) else {
+            return Ok(Watched::Done);
+        };
+        let facts = dir.facts(isolator.name())?;
+        match in_call(isolator.as_ref(), "ready", isolator.ready(container, &facts, fd))? {
+            Watched::Figures(figures) => {
+                // On a full disk `usage` shows old ones. A limit that is watched for by the same descriptor must still be seen.
+                if let Err(e) = dir.write_figures(isolator.name(), &figures)
+                    && !self.said.replace(true)
+                {
+                    dir.log(&format!("isolator {}: its figures stay as they were: {e}", isolator.name()));
+                }
+                Ok(Watched::Continue)
+            }
+            other => Ok(other),
+        }
+    }
+
+    /// What each has to say at the end. Failures are handed to `failed`.
+    pub fn verdicts(
+        &self,
+        dir: &ContainerDir,
+        container: &Container<'_>,
+        mut failed: impl FnMut(String),
+    ) -> Vec<Limitation> {
+        let mut limitations = Vec::new();
+        for isolator in &self.list {
+            let verdict = dir.facts(isolator.name()).and_then(|facts| isolator.verdict(container, &facts));
+            match in_call(isolator.as_ref(), "verdict", verdict) {
+                Ok(limitation) => limitations.extend(limitation),
+                Err(e) => failed(e.to_string()),
+            }
+        }
+        limitations
+    }
+
+    /// Applies new resources.
+    ///
+    /// # Errors
+    /// Of the first that fails; the later ones are not called.
+    pub fn update(&self, dir: &ContainerDir, container: &Container<'_>) -> Result<()> {
+        for isolator in &self.list {
+            let facts = dir.facts(isolator.name())?;
+            let new = step("update", || isolator.update(container, &facts));
+            if let Some(new) = in_call(isolator.as_ref(), "update", new)? {
+                dir.write_facts(isolator.name(), &new)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Merges what they measure. One that fails leaves no trace in the sample; why is handed to `failed`.
+    pub fn usage(
+        &self,
+        dir: &ContainerDir,
+        container: &Container<'_>,
+        statistics: &mut ResourceStatistics,
+        mut failed: impl FnMut(String),
+    ) {
+        for isolator in &self.list {
+            let mut with = statistics.clone();
+            let part = dir.facts(isolator.name()).and_then(|facts| isolator.usage(container, &facts, &mut with));
+            match in_call(isolator.as_ref(), "usage", part) {
+                Ok(()) => *statistics = with,
+                Err(e) => failed(e.to_string()),
+            }
+        }
+    }
+
+    /// Lets each look after its things following a take-over.
+    pub fn recover(&self, dir: &ContainerDir, container: &Container<'_>, mut failed: impl FnMut(String)) {
+        for isolator in &self.list {
+            let recover = || {
+                let facts = dir.facts(isolator.name())?;
+                match isolator.recover(container, &facts)? {
+                    Some(new) => dir.write_facts(isolator.name(), &new),
+                    None => Ok(()),
+                }
+            };
+            if let Err(e) = in_call(isolator.as_ref(), "recover", recover()) {
+                failed(e.to_string());
+            }
+        }
+    }
+
+    /// Cleans up in reverse order, going on after a failure.
+    pub fn cleanup(&self, dir: &ContainerDir, container: &Container<'_>, mut failed: impl FnMut(String)) {
+        for isolator in self.list.iter().rev() {
+            let cleaned =
+                dir.facts(isolator.name()).and_then(|facts| step("cleanup", || isolator.cleanup(container, &facts)));
+            if let Err(e) = in_call(isolator.as_ref(), "cleanup", cleaned) {
+                failed(e.to_string());
+            }
+        }
+    }
+}

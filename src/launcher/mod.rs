@@ -1,0 +1,18 @@
+//! Starting a container's first process, and ending all of a container's processes.
+#![forbid(unsafe_code)]
+
+mod cgroups;
+mod command;
+mod environment;
+mod kill;
+mod sandbox;
+mod unit;
+mod user;
+
+pub use cgroups::{Cgroups, Joins};
+pub use command::{Command, envp};
+pub use environment::{Facts, container_environment};
+pub use kill::{Killed, kill_descendants, kill_in_cgroups, kill_strangers};
+pub use sandbox::Sandbox;
+pub use unit::{Unit, leave_unit};
+pub use user::{Account, account};

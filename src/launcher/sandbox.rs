@@ -1,0 +1,133 @@
+//! The sandbox as the first process gets it: its directory, stdout and stderr.
+#![forbid(unsafe_code)]
+
+use std::fs::{File, OpenOptions};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{AtFlags, FcntlArg, OFlag, fcntl, openat};
+use nix::sys::stat::{Mode, fstatat};
+use nix::unistd::fchown;
+
+use super::Account;
+use crate::error::{Error, Result};
+
+/// An open sandbox. All of it is opened before anything of the container's runs.
+#[derive(Debug)]
+pub struct Sandbox {
+    /// The directory.
+    pub directory: File,
+    /// /dev/null.
+    pub stdin: File,
+    /// `stdout` in it, appended to.
+    pub stdout: OwnedFd,
+    /// `stderr` in it, appended to.
+    pub stderr: OwnedFd,
+}
+
+impl Sandbox {
+    /// Opens the sandbox at `path`; the two files are made where missing and given to the user.
+    ///
+    /// # Errors
+    /// When the directory is not there, or `stdout` or `stderr` is anything but a regular file with one name (a link would
+    /// lead the container's output, written as the user, to where root opened it).
+    pub fn open(path: &Path, account: &Account) -> Result<Sandbox> {
+        let directory = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_DIRECTORY | libc::O_CLOEXEC)
+            .open(path)
+            .map_err(Error::path("open the sandbox", path))?;
+        let stdin = File::open("/dev/null").map_err(Error::path("open", "/dev/null"))?;
+        let stdout = output(&directory, path, "stdout", account)?;
+        let stderr = output(&directory, path, "stderr", account)?;
+        Ok(Sandbox { directory, stdin, stdout, stderr })
+    }
+}
+
+fn output(directory: &File, sandbox: &Path, name: &str, account: &Account) -> Result<OwnedFd> {
+    let path: PathBuf = sandbox.join(name);
+    // O_NONBLOCK: a FIFO planted there must not make the open wait for a reader.
+    let flags =
+        OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+    let refuse = |what: &str| {
+        Err(Error::Refused(format!(
+            "{} is {what}: the container's output goes only to a regular file of its own; remove it",
+            path.display()
+        )))
+    };
+    let file = match openat(directory.as_fd(), name, flags, Mode::from_bits_truncate(0o644)) {
+        Ok(fd) => File::from(fd),
+        Err(nix::Error::ELOOP) => return refuse("a symbolic link"),
+        Err(nix::Error::ENXIO) => return refuse("a FIFO or device"),
+        Err(nix::Error::EISDIR) => return refuse("a directory"),
+        Err(e) => {
+            return Err(Error::path("open for the container's output", &path)(e.into()));
+        }
+    };
+    let found = file.metadata().map_err(Error::path("look at", &path))?;
+    if !found.is_file() {
+        return refuse("not a regular file");
+    }
+    // Of the name, after the open, in one look: if the file has but one name and that is this one, it cannot be somebody
+    // else's file that was linked here for the moment of the open.
+    let named = fstatat(directory.as_fd(), name, AtFlags::AT_SYMLINK_NOFOLLOW)
+        .map_err(|e| Error::path("look at", &path)(e.into()))?;
+    if (named.st_dev, named.st_ino) != (found.dev(), found.ino()) || named.st_nlink != 1 {
+        return refuse("a file with another name elsewhere (a hard link)");
+    }
+    let (uid, gid) = account.owner();
+    if (found.uid(), found.gid()) != (uid.as_raw(), gid.as_raw()) {
+        fchown(file.as_fd(), Some(uid), Some(gid))
+            .map_err(|e| Error::path("give to the container's user", &path)(e.into()))?;
+    }
+    // The container gets an ordinary, blocking descriptor.
+    fcntl(file.as_fd(), FcntlArg::F_SETFL(OFlag::O_APPEND)).map_err(|e| Error::path("set up", &path)(e.into()))?;
+    Ok(file.into())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::fs;
+    use std::io::Write;
+
+    fn open(path: &Path) -> Result<Sandbox> {
+        Sandbox::open(path, &Account { name: None, credentials: None })
+    }
+
+    #[test]
+    fn output_is_appended() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("stdout"), "before\n").unwrap();
+        let sandbox = open(dir.path()).unwrap();
+        File::from(sandbox.stdout).write_all(b"after\n").unwrap();
+        assert_eq!(fs::read_to_string(dir.path().join("stdout")).unwrap(), "before\nafter\n");
+        assert_eq!(fs::metadata(dir.path().join("stderr")).unwrap().mode() & 0o777, 0o644);
+    }
+
+    #[test]
+    fn links_fifos_and_directories_are_refused_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let (victim, stdout) = (dir.path().join("victim"), dir.path().join("stdout"));
+        fs::write(&victim, "untouched").unwrap();
+        let refused = |word: &str| {
+            let error = open(dir.path()).unwrap_err().to_string();
+            assert!(error.contains(word) && error.contains("stdout"), "{error}");
+        };
+        std::os::unix::fs::symlink(&victim, &stdout).unwrap();
+        refused("symbolic link");
+        fs::remove_file(&stdout).unwrap();
+        fs::hard_link(&victim, &stdout).unwrap();
+        refused("hard link");
+        fs::remove_file(&stdout).unwrap();
+        nix::unistd::mkfifo(&stdout, Mode::from_bits_truncate(0o644)).unwrap();
+        refused("FIFO");
+        fs::remove_file(&stdout).unwrap();
+        fs::create_dir(&stdout).unwrap();
+        refused("directory");
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "untouched");
+        assert!(open(&dir.path().join("missing")).unwrap_err().is_not_found());
+    }
+}

@@ -1,0 +1,25 @@
+//! The library behind `mesos-ecp`, an external containerizer program for Mesos agents, and a kit for isolators.
+//!
+//! The rooms, from the top down; imports point downwards only:
+//! [`cli`], [`verbs`] → [`agent`], [`supervisor`] → [`isolators`] → [`isolator`] → [`launcher`], [`fetcher`] → [`container`] →
+//! [`cgroup`], [`config`], [`view`], [`proc`], [`protocol`] → [`step`], [`error`], [`sys`].
+//! Every unsafe line stands in [`sys`]; all other modules forbid unsafe code.
+#![deny(unsafe_code)]
+
+pub mod agent;
+pub mod cgroup;
+pub mod cli;
+pub mod config;
+pub mod container;
+pub mod error;
+pub mod fetcher;
+pub mod isolator;
+pub mod isolators;
+pub mod launcher;
+pub mod proc;
+pub mod protocol;
+pub mod step;
+pub mod supervisor;
+pub mod sys;
+pub mod verbs;
+pub mod view;

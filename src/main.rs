@@ -1,0 +1,65 @@
+//! The program a Mesos agent calls: see `mesos-ecp help`.
+#![no_main]
+#![deny(unsafe_code)]
+
+#[path = "sys/entry.rs"]
+mod entry;
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+
+use anyhow::{Context, anyhow};
+use mesos_ecp::agent::{self, Failure};
+use mesos_ecp::cli::{self, Invocation};
+use mesos_ecp::verbs;
+
+/// The exit code.
+fn start() -> i32 {
+    match run() {
+        Ok(()) => 0,
+        Err(error) => {
+            // Nobody may be there to read it (an agent that died): the exit code says it too.
+            let _ = io::stderr().write_all(format!("mesos-ecp: {error:#}\n").as_bytes());
+            error.downcast_ref::<Failure>().map_or(1, Failure::code)
+        }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let invocation = match cli::parse(arguments.iter().cloned()) {
+        Ok(invocation) => invocation,
+        Err(error) => {
+            // The agent counts a call that did not take its record as failed for another reason than the one we give.
+            if let Ok(mut input) = input() {
+                verbs::take_record(&arguments, &mut input);
+            }
+            return Err(error.into());
+        }
+    };
+    match invocation {
+        Invocation::Help => say(&cli::program_help())?,
+        Invocation::VerbHelp(verb) => say(&cli::verb_help(verb))?,
+        Invocation::ToolHelp(tool) => say(&cli::tool_help(tool))?,
+        Invocation::Version => say(&format!("{}\n", cli::version()))?,
+        Invocation::Agent(order) => return Err(anyhow::Error::new(agent::run(order)).context("agent")),
+        Invocation::Run { verb, settings } => {
+            let mut output = File::from(io::stdout().as_fd().try_clone_to_owned().context("stdout")?);
+            // The library's errors say their causes themselves.
+            verbs::run(verb, &settings, &mut input()?, &mut output).map_err(|e| anyhow!("{}: {e}", verb.name()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Unbuffered: not a byte behind the record is read. Likewise an answer goes out in one write.
+fn input() -> anyhow::Result<File> {
+    Ok(File::from(io::stdin().as_fd().try_clone_to_owned().context("stdin")?))
+}
+
+fn say(text: &str) -> anyhow::Result<()> {
+    let mut stdout = io::stdout();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).context("stdout")
+}

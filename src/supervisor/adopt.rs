@@ -1,0 +1,94 @@
+//! Taking over a container whose supervisor has died.
+#![forbid(unsafe_code)]
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+
+use nix::fcntl::OFlag;
+
+use super::end::undo;
+use super::serve::{First, Serving};
+use super::start::Signals;
+use super::status;
+use super::{Charge, Outcome};
+use crate::config::Config;
+use crate::container::{ContainerDir, Ownership, become_owner, open_alive};
+use crate::error::{Error, Result};
+use crate::launcher::leave_unit;
+use crate::proc::Proc;
+use crate::sys::{self, Pidfd};
+
+/// Starts a process that takes over, detached from the caller, and waits until it has. It gets the caller's pidfd of the
+/// first process, if that has one: opened before the end, it may be the only way to the status. That somebody else has taken
+/// over, or that the container is gone, is as good.
+///
+/// # Errors
+/// When it cannot be started or cannot take over; the container is then as it was.
+pub fn adopt(dir: &ContainerDir, first: Option<&Pidfd>, config: &Config, proc: &Proc) -> Result<()> {
+    let failed = "start a process that takes over from a dead supervisor";
+    let (read, write) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(Error::system(failed))?;
+    let mut kept = vec![write];
+    if let Some(first) = first {
+        kept.push(first.as_owned().map_err(Error::system(failed))?);
+    }
+    sys::detach(kept, true, |kept| run(dir.clone(), kept, config, proc)).map_err(Error::system(failed))?;
+    let mut said = String::new();
+    File::from(read).read_to_string(&mut said).map_err(Error::system(failed))?;
+    match said.as_str() {
+        "done" => Ok(()),
+        "" => Err(Error::Supervisor("the process that was to take over died (was it killed?)".into())),
+        why => Err(Error::Supervisor(format!("cannot take over container {}: {why}", dir.id()))),
+    }
+}
+
+/// The adopter's life.
+fn run(dir: ContainerDir, kept: Vec<OwnedFd>, config: &Config, proc: &Proc) -> i32 {
+    let mut kept = kept.into_iter();
+    let Some(report) = kept.next().map(File::from) else {
+        return 70;
+    };
+    let inherited = kept.next().map(Pidfd::from);
+    let say = |mut report: File, text: &str| drop(report.write_all(text.as_bytes()));
+    if let Err(e) = leave_unit(config) {
+        // A container without anybody to look after it would be worse.
+        dir.log(&e.to_string());
+    }
+    let taken = Signals::open().and_then(|signals| match become_owner(proc, &dir)? {
+        Ownership::Mine(checkpoint) => Ok(Some((signals, Charge::of(dir, *checkpoint, config, proc)?))),
+        Ownership::Theirs(_) | Ownership::Gone => Ok(None),
+    });
+    let (signals, charge) = match taken {
+        Ok(Some(taken)) => taken,
+        Ok(None) => {
+            say(report, "done");
+            return 0;
+        }
+        Err(e) => {
+            say(report, &e.to_string());
+            return 1;
+        }
+    };
+    say(report, "done");
+    match charge.dir.unfinished() {
+        // The record was written and all was done but the last step.
+        Ok(Some(_)) => charge.dir.move_to_ended().map_or(1, |()| 0),
+        _ if charge.dir.is_committed() => serve(charge, signals, inherited),
+        // Its launch has failed.
+        _ => undo(&charge, |_| {}).map_or(1, |()| 0),
+    }
+}
+
+fn serve(charge: Charge, signals: Signals, inherited: Option<Pidfd>) -> i32 {
+    let first = charge.checkpoint.first.as_ref();
+    let pidfd = inherited.or_else(|| first.and_then(|f| open_alive(&charge.proc, f)));
+    let decided = charge.dir.outcome().ok().flatten().map(|ended| ended.termination);
+    let mut outcome = Outcome { decided, ..Outcome::default() };
+    if pidfd.is_none() {
+        outcome.no_status = Some(status::LOST);
+    }
+    let resources = charge.resources();
+    charge.set.recover(&charge.dir, &charge.container(&resources), |e| charge.dir.log(&e));
+    let serving = Serving { channel: None, signals, first: First::Stranger(pidfd) };
+    serving.run(charge, outcome, sys::trim_heap)
+}

@@ -1,0 +1,83 @@
+//! Launch's side: forks the supervisor, passes on what it says, commits.
+#![forbid(unsafe_code)]
+
+use std::ffi::OsString;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use super::channel::{Message, receive};
+use super::{see_gone, start};
+use crate::config::Config;
+use crate::container::{ContainerId, Scope};
+use crate::error::{Error, Result};
+use crate::fetcher::Plan;
+use crate::isolators::Set;
+use crate::launcher::{Account, Cgroups, Unit};
+use crate::proc::Proc;
+use crate::protocol::mesos::containerizer::Launch;
+use crate::protocol::state::Checkpoint;
+use crate::sys;
+
+/// All that launch has worked out; the supervisor carries it out.
+pub struct Order {
+    /// The container's id.
+    pub id: ContainerId,
+    /// The record's bytes as they came.
+    pub record: Vec<u8>,
+    /// The record.
+    pub launch: Launch,
+    /// Whom to run as.
+    pub account: Account,
+    /// The isolators, probed.
+    pub set: Set,
+    /// Where the container will be in the cgroup hierarchies; the checkpoint says it too.
+    pub cgroups: Cgroups,
+    /// The agent's systemd unit.
+    pub unit: Unit,
+    /// What to fetch.
+    pub fetch: Plan,
+    /// How long that may take.
+    pub fetch_timeout: Duration,
+    /// What launch has inherited.
+    pub environment: Vec<(OsString, OsString)>,
+    /// The first checkpoint, but for the owner.
+    pub checkpoint: Checkpoint,
+    /// The agent's state.
+    pub scope: Scope,
+    /// How long an answered record is kept.
+    pub retention: Duration,
+    /// Where to read about processes.
+    pub proc: Proc,
+}
+
+/// Starts the supervisor and returns when the container runs and this launch is committed to it.
+///
+/// # Errors
+/// Why it could not be started; everything is undone then.
+pub fn launch(order: Order, config: &Config) -> Result<()> {
+    let (id, scope, proc) = (order.id.clone(), order.scope.clone(), order.proc.clone());
+    let started = UnixStream::pair().and_then(|(ours, theirs)| {
+        sys::detach(vec![OwnedFd::from(theirs)], false, move |kept| start::supervise(order, kept))?;
+        Ok(ours)
+    });
+    let channel = started.map_err(Error::system("start the supervisor"))?;
+    let failure = match receive(&channel) {
+        Ok(Some(Message::Started)) => match scope.live(&id).map(|dir| dir.commit()) {
+            Some(Ok(())) => return Ok(()),
+            Some(Err(e)) => e,
+            None => Error::Cancelled("destroy asked for the container's end"),
+        },
+        // Before there was anything to undo: an older container of this id may well be there.
+        Ok(Some(Message::Refused(text))) => return Err(Error::Supervisor(text)),
+        Ok(Some(Message::Failed(text))) => Error::Supervisor(text),
+        Ok(None) => Error::Supervisor("the supervisor died during the launch (was it killed?)".into()),
+        Err(e) => e,
+    };
+    // The supervisor sees the hang-up without a commit and undoes everything; if it was killed, another does.
+    drop(channel);
+    match see_gone(&scope, &id, false, config, &proc) {
+        Ok(()) => Err(failure),
+        Err(left) => Err(Error::Supervisor(format!("{failure}; and {left}"))),
+    }
+}

@@ -1,0 +1,179 @@
+//! The supervisor's first part: from the fork to the running command.
+#![forbid(unsafe_code)]
+
+use std::ffi::OsStr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+use super::channel::{Message, send};
+use super::end::undo;
+use super::gate::Gate;
+use super::launch::Order;
+use super::serve::{First, Serving};
+use super::{Charge, Outcome, fetching};
+use crate::container::{ContainerDir, ContainerId, Launched, Scope, Stage, identify};
+use crate::error::{Error, Result};
+use crate::launcher::{Account, Command, Facts, Sandbox, container_environment, envp};
+use crate::proc::Proc;
+use crate::protocol::state::Checkpoint;
+use crate::step::step;
+use crate::sys::{ChildStep, Clone, clone_held, trim_heap};
+
+/// An exec from a dead network file system may never come back.
+const EXEC_PATIENCE: Duration = Duration::from_secs(60);
+
+/// The signals that an owner reads for the rest of its life.
+pub(super) struct Signals(pub(super) SignalFd);
+
+impl Signals {
+    /// SIGCHLD and SIGUSR1 as a descriptor; both are blocked since before this process became the owner.
+    pub(super) fn open() -> Result<Signals> {
+        let set = SigSet::from_iter([Signal::SIGCHLD, Signal::SIGUSR1]);
+        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+        SignalFd::with_flags(&set, flags).map(Signals).map_err(Error::system("open a signalfd"))
+    }
+}
+
+/// The supervisor's whole life. Its exit code is for nobody.
+pub(super) fn supervise(order: Order, kept: Vec<OwnedFd>) -> i32 {
+    let Some(channel) = kept.into_iter().next().map(UnixStream::from) else {
+        return 70;
+    };
+    let Order {
+        id,
+        record,
+        launch,
+        account,
+        set,
+        cgroups,
+        unit,
+        fetch,
+        fetch_timeout,
+        environment,
+        checkpoint,
+        scope,
+        retention,
+        proc,
+    } = order;
+    let owned = unit.leave().and_then(|()| own(&id, &record, checkpoint, &scope, &proc));
+    // It may be large, and this process lives long.
+    drop(record);
+    let (signals, dir, checkpoint) = match owned {
+        Ok(owned) => owned,
+        Err(e) => {
+            send(&channel, &Message::Refused(e.to_string()));
+            return 1;
+        }
+    };
+    let mut charge = Charge { dir, checkpoint, set, cgroups, proc };
+    let job = Job { launch: &launch, account: &account, fetch: &fetch, fetch_timeout, environment };
+    let gate_dir = charge.dir.clone();
+    let gate = Gate { channel: &channel, signals: &signals.0, dir: &gate_dir };
+    match start(&mut charge, job, &gate) {
+        Ok(()) => send(&channel, &Message::Started),
+        Err(e) => {
+            let text = e.to_string();
+            // Launch hears at once if undoing takes longer than its deadline; else when all is undone.
+            let undone = undo(&charge, |left| send(&channel, &Message::Failed(format!("{text}; {left}"))));
+            let text = undone.map_or_else(|left| format!("{text}; and {left}"), |()| text.clone());
+            send(&channel, &Message::Failed(text));
+            return 1;
+        }
+    }
+    drop((launch, fetch, account));
+    let serving = Serving { channel: Some(channel), signals, first: First::Child };
+    serving.run(charge, Outcome::default(), move || {
+        scope.sweep_sometimes(retention);
+        drop(scope);
+        trim_heap();
+    })
+}
+
+/// Lays down the container's state with this process as its owner: from here on it is its duty to leave nothing behind.
+fn own(
+    id: &ContainerId,
+    record: &[u8],
+    mut checkpoint: Checkpoint,
+    scope: &Scope,
+    proc: &Proc,
+) -> Result<(Signals, ContainerDir, Checkpoint)> {
+    nix::sys::prctl::set_child_subreaper(true).map_err(Error::system("become the container's subreaper"))?;
+    let signals = Signals::open()?;
+    checkpoint.owner = identify(proc, std::process::id() as i32)?;
+    let dir = scope.create(id, &Launched { record, checkpoint: &checkpoint })?;
+    Ok((signals, dir, checkpoint))
+}
+
+struct Job<'a> {
+    launch: &'a crate::protocol::mesos::containerizer::Launch,
+    account: &'a Account,
+    fetch: &'a crate::fetcher::Plan,
+    fetch_timeout: Duration,
+    environment: Vec<(std::ffi::OsString, std::ffi::OsString)>,
+}
+
+fn start(charge: &mut Charge, job: Job<'_>, gate: &Gate<'_>) -> Result<()> {
+    gate.check()?;
+    let sandbox_path = charge.checkpoint.sandbox.clone().unwrap_or_default();
+    let sandbox = Sandbox::open(Path::new(&sandbox_path), job.account)?;
+    let executor =
+        job.launch.executor_info.as_ref().ok_or_else(|| Error::Refused("the record has no executor_info".into()))?;
+    let resources = &executor.resources;
+    let joins = charge.cgroups.make(job.account.credentials.as_ref().map(|_| job.account.owner()))?;
+    let preparation = charge.set.prepare(&charge.dir, &charge.container(resources))?;
+
+    let facts = Facts { launch: job.launch, sandbox: OsStr::new(&sandbox_path), isolators: &preparation.environment };
+    let environment = container_environment(job.environment.into_iter(), &facts);
+    let command = Command::new(&executor.command, &environment)?;
+    let envp = envp(&environment)?;
+    let what = Clone {
+        namespaces: preparation.namespaces,
+        cgroup: joins.unified.as_ref().map(AsFd::as_fd),
+        tasks: &joins.tasks,
+        programs: &command.programs,
+        argv: &command.argv,
+        envp: &envp,
+        directory: sandbox.directory.as_fd(),
+        stdio: [sandbox.stdin.as_fd(), sandbox.stdout.as_fd(), sandbox.stderr.as_fd()],
+        credentials: job.account.credentials.as_ref(),
+    };
+    let mut cloned =
+        step("clone", || clone_held(&what)).map_err(Error::system("clone the container's first process"))?;
+    charge.checkpoint.first = Some(identify(&charge.proc, cloned.pid)?);
+    charge.dir.write_checkpoint(Stage::Started, &charge.checkpoint)?;
+    charge.set.isolate(&charge.dir, &charge.container(resources))?;
+    if !job.fetch.is_empty() {
+        fetching::fetch(job.fetch, &sandbox, job.account, gate, job.fetch_timeout)?;
+    }
+    gate.check()?;
+    let gone = match step("release", || cloned.release()) {
+        // It failed before it was released, and the report says at what; or somebody killed it.
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => true,
+        Err(e) => return Err(Error::system("release the first process")(e)),
+        Ok(()) => {
+            gate.wait(cloned.report(), EXEC_PATIENCE, "executing the command")?;
+            false
+        }
+    };
+    let Some(failure) = cloned.failure().map_err(Error::system("hear from the first process"))? else {
+        if gone {
+            return Err(Error::Refused("the first process was killed before it could execute the command".into()));
+        }
+        return Ok(());
+    };
+    let user = job.account.name.as_deref().unwrap_or("the agent's user");
+    let (doing, subject) = match failure.step {
+        ChildStep::Exec => ("execute", command.shown),
+        ChildStep::Cgroups => ("join the cgroups of", charge.dir.id().to_string()),
+        ChildStep::Directory => ("change to the sandbox", sandbox_path),
+        ChildStep::Groups | ChildStep::Gid | ChildStep::Uid => ("change to the user", user.to_owned()),
+        ChildStep::Session => ("make a session for", command.shown),
+        ChildStep::Stdio => ("redirect the output of", command.shown),
+    };
+    Err(Error::Child { step: doing, subject, source: failure.source })
+}

@@ -1,0 +1,73 @@
+//! Descriptors and heap of a process that goes its own way after a fork.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+/// Leaves the process with /dev/null as 0, 1 and 2 and the given descriptors as 3, 4, ... in their order, and closes all
+/// others, also those that somebody further up leaked (an agent of 0.22 leaks one).
+///
+/// # Safety
+/// No object of this process that owns a descriptor may be used or dropped any more, but those returned.
+pub(super) unsafe fn keep_only(kept: Vec<OwnedFd>) -> io::Result<Vec<OwnedFd>> {
+    let first_free = 3 + kept.len() as i32;
+    let mut high = Vec::with_capacity(kept.len());
+    for fd in kept {
+        // SAFETY: duplicates a descriptor that we own; all are moved out of the way before any is moved to its place.
+        let copy = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, first_free) };
+        if copy < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        high.push(copy);
+        std::mem::forget(fd);
+    }
+    let mut result = Vec::with_capacity(high.len());
+    for (target, fd) in (3..).zip(high) {
+        // SAFETY: the caller says that nobody uses what may be open as `target`.
+        if unsafe { libc::dup3(fd, target, libc::O_CLOEXEC) } < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: just made by dup3.
+        result.push(unsafe { OwnedFd::from_raw_fd(target) });
+    }
+    // SAFETY: a plain open of a constant path.
+    let null = unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC) };
+    if null < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    for target in 0..3 {
+        // SAFETY: replaces the standard streams, which nobody uses any more.
+        let done = if null == target { target } else { unsafe { libc::dup2(null, target) } };
+        if done < 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    close_from(first_free as u32)?;
+    Ok(result)
+}
+
+/// close_range(2) of Linux 5.9; on older kernels one by one up to the limit.
+fn close_from(first: u32) -> io::Result<()> {
+    // SAFETY: closes by number what by `keep_only`'s contract nobody uses any more.
+    let done = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0u32) };
+    if done == 0 {
+        return Ok(());
+    }
+    let error = io::Error::last_os_error();
+    if error.raw_os_error() != Some(libc::ENOSYS) {
+        return Err(error);
+    }
+    // SAFETY: sysconf reads a number.
+    let limit = unsafe { libc::sysconf(libc::_SC_OPEN_MAX) }.clamp(256, 1 << 20);
+    for fd in first as libc::c_int..limit as libc::c_int {
+        // SAFETY: as above; a number that is not open answers EBADF.
+        unsafe { libc::close(fd) };
+    }
+    Ok(())
+}
+
+/// Gives free heap pages back to the kernel: a supervisor lives as long as its container and needs hardly any.
+pub fn trim_heap() {
+    // SAFETY: malloc_trim only returns free memory of this process's own heap.
+    unsafe { libc::malloc_trim(0) };
+}

@@ -1,0 +1,23 @@
+//! Every unsafe line of the project, each with the reason why it is sound. What comes out of here is safe to call.
+//!
+//! Only calls that nix does not wrap, or that must be made between clone and exec, stand here.
+
+mod bpf;
+mod child;
+mod clone;
+mod detach;
+mod fd;
+mod fork;
+mod perf;
+mod pidfd;
+mod timer;
+
+pub use bpf::{Instruction, attach_device_program, load_device_program};
+pub use child::ChildStep;
+pub use clone::{ChildFailure, Clone, Cloned, Credentials, clone_held};
+pub use detach::{default_signals, detach, ready_signals};
+pub use fd::trim_heap;
+pub use fork::{Fork, exit_now, fork, reap_child, spawn_grouped};
+pub use perf::{PerfCount, PerfCounter, PerfEvent, try_perf_cgroups, try_perf_event};
+pub use pidfd::{ExitInfo, Pidfd};
+pub use timer::{set_timer, timer};

@@ -1,0 +1,25 @@
+//! `destroy`: returns when the container is entirely gone.
+#![forbid(unsafe_code)]
+
+use std::io::Read;
+
+use super::context::{Context, read};
+use crate::cli::Verb;
+use crate::config::Settings;
+use crate::container::ContainerId;
+use crate::error::Result;
+use crate::protocol::mesos::containerizer::Destroy;
+use crate::supervisor::see_gone;
+
+/// Leaves a mark, wakes the owner and waits for its end. An unknown or ended container is no failure.
+pub fn run(settings: &Settings, input: &mut impl Read) -> Result<()> {
+    let destroy: Destroy = read(input)?;
+    let id = ContainerId::new(&destroy.container_id.value)?;
+    let context = Context::new(Verb::Destroy, settings)?;
+    see_gone(&context.scope, &id, true, &context.config, &context.proc)?;
+    let ended = context.scope.ended(&id);
+    if ended.path().exists() {
+        ended.mark_destroyed()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! `launch`: returns when the container's command runs. If it fails, everything is undone: the agent then forgets the
+//! container, and no wait and no destroy follow.
+#![forbid(unsafe_code)]
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::context::Context;
+use super::place::Host;
+use super::refuse::unsupported;
+use crate::cli::Verb;
+use crate::config::{Config, Settings, Untrusted};
+use crate::container::{ContainerId, STATE_VERSION};
+use crate::error::{Error, Result};
+use crate::fetcher::{self, Job, Uri};
+use crate::isolators::{self, Set};
+use crate::launcher::account;
+use crate::protocol::mesos::CommandInfo;
+use crate::protocol::mesos::containerizer::Launch;
+use crate::protocol::state::Checkpoint;
+use crate::protocol::{decode, read_record};
+use crate::supervisor::{self, Order};
+use crate::view::Stayed;
+
+/// Validates everything that can be known before anything is made, then hands over to the supervisor. `stayed`: why this
+/// process still has the agent's view of the host, if it has.
+pub fn run(settings: &Settings, input: &mut impl Read, stayed: Option<Stayed>) -> Result<()> {
+    let record = read_record(input)?;
+    let launch: Launch = decode(&record)?;
+    let id = ContainerId::new(&launch.container_id.value)?;
+    let untrusted = untrusted(&launch);
+    let derived = work_dir_of(&launch);
+    let context = Context::with(Verb::Launch, settings, &untrusted, derived.as_deref())?;
+    unsupported(&launch, |text| context.warn(&text))?;
+    if let Some(text) = stayed.and_then(|stayed| stayed.warning()) {
+        context.warn(&text);
+    }
+    let executor = launch
+        .executor_info
+        .as_ref()
+        .ok_or_else(|| Error::Refused("the record has no executor_info: there is no command to run".into()))?;
+    let sandbox = sandbox(&launch)?;
+    if std::env::var_os("MESOS_DEFAULT_CONTAINER_IMAGE").is_some() {
+        context.warn("MESOS_DEFAULT_CONTAINER_IMAGE is ignored: images are not supported yet");
+    }
+    let account = account(launch.user.as_deref())?;
+    let (of_isolators, host) = (isolators::Settings::of(&context.config), Host::default());
+    let isolation = isolators::resolve(&context.config.isolation, &of_isolators, || host.hierarchies())?;
+    let set = Set::new(&isolation, &of_isolators)?;
+    set.probe()?;
+    let (cgroups, unit) = host.place(&id, &context.config, &set).map_err(|e| context.scope.explain(&id, e))?;
+    let inherited: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+    let job = job(&id, &executor.command, &sandbox, account.name.clone(), &context.config, &inherited, &untrusted);
+    let fetch = fetcher::plan(&job)?;
+
+    let mut checkpoint = Checkpoint {
+        version: STATE_VERSION,
+        isolation: set.names(),
+        sandbox: Some(sandbox.to_string_lossy().into_owned()),
+        user: account.name.clone(),
+        meta_run: meta_run(&launch),
+        isolator_dir: context.config.isolator_dir.to_str().map(str::to_owned),
+        destroy_timeout_ms: Some(context.config.cgroups_destroy_timeout.as_millis() as u64),
+        ..Checkpoint::default()
+    };
+    cgroups.note_in(&mut checkpoint)?;
+    let order = Order {
+        id,
+        record,
+        launch,
+        account,
+        set,
+        cgroups,
+        unit,
+        fetch,
+        fetch_timeout: context.config.fetch_timeout,
+        environment: inherited,
+        checkpoint,
+        scope: context.scope.clone(),
+        retention: context.config.answered_retention,
+        proc: context.proc.clone(),
+    };
+    supervisor::launch(order, &context.config)
+}
+
+/// What a framework can put into this process's environment.
+fn untrusted(launch: &Launch) -> Untrusted {
+    let executor = launch.executor_info.as_ref().and_then(|e| e.command.environment.as_ref());
+    let task = launch.task_info.as_ref().and_then(|t| t.command.as_ref()).and_then(|c| c.environment.as_ref());
+    let variables = executor.into_iter().chain(task).flat_map(|e| &e.variables);
+    Untrusted::of(variables.map(|v| (v.name.as_str(), v.value.as_str())))
+}
+
+/// `<work_dir>/slaves/<slave id>/...` is how the agent names sandboxes.
+fn work_dir_of(launch: &Launch) -> Option<PathBuf> {
+    let slave = launch.slave_id.as_ref()?;
+    let (work_dir, _) = launch.directory.as_deref()?.split_once(&format!("/slaves/{}/", slave.value))?;
+    work_dir.starts_with('/').then(|| PathBuf::from(work_dir))
+}
+
+fn sandbox(launch: &Launch) -> Result<PathBuf> {
+    match launch.directory.as_deref() {
+        Some(directory) if directory.starts_with('/') => Ok(PathBuf::from(directory)),
+        Some(directory) => Err(Error::Refused(format!(
+            "the record's directory \"{}\" is not an absolute path: there is no sandbox to run in",
+            directory.escape_default()
+        ))),
+        None => Err(Error::Refused("the record has no directory: there is no sandbox to run in".into())),
+    }
+}
+
+/// Where the agent keeps its own record of this run, below its work_dir. Ids that cannot be path components have none.
+fn meta_run(launch: &Launch) -> Option<String> {
+    let executor = launch.executor_info.as_ref()?;
+    let parts = [
+        launch.slave_id.as_ref()?.value.as_str(),
+        executor.framework_id.as_ref()?.value.as_str(),
+        executor.executor_id.value.as_str(),
+        launch.container_id.value.as_str(),
+    ];
+    let plain = |part: &&str| !part.is_empty() && *part != "." && *part != ".." && !part.contains('/');
+    let [slave, framework, executor, container] = parts;
+    parts
+        .iter()
+        .all(plain)
+        .then(|| format!("meta/slaves/{slave}/frameworks/{framework}/executors/{executor}/runs/{container}"))
+}
+
+fn job(
+    id: &ContainerId,
+    command: &CommandInfo,
+    sandbox: &Path,
+    user: Option<String>,
+    config: &Config,
+    inherited: &[(OsString, OsString)],
+    untrusted: &Untrusted,
+) -> Job {
+    let uris = command.uris.iter().map(|uri| Uri {
+        value: uri.value.clone(),
+        executable: uri.executable(),
+        extract: uri.extract(),
+        cache: uri.cache,
+        output_file: uri.output_file.clone(),
+    });
+    let trusted = inherited.iter().filter(|(name, value)| !untrusted.may_have_set(name, value));
+    Job {
+        container: id.to_string(),
+        uris: uris.collect(),
+        sandbox: sandbox.to_path_buf(),
+        user,
+        frameworks_home: config.frameworks_home.clone(),
+        hadoop_home: config.hadoop_home.clone(),
+        launcher_dir: config.launcher_dir.clone(),
+        // Without URIs nobody looks at it.
+        environment: if command.uris.is_empty() { Vec::new() } else { trusted.cloned().collect() },
+    }
+}

@@ -1,0 +1,62 @@
+//! What the agent calls. One record in (but for containers and recover), one record out (wait, usage, containers), results
+//! only with exit 0.
+#![forbid(unsafe_code)]
+
+mod containers;
+mod context;
+mod destroy;
+mod launch;
+mod place;
+mod recover;
+mod refuse;
+mod update;
+mod usage;
+mod wait;
+
+use std::ffi::OsString;
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
+
+use nix::poll::{PollFd, PollFlags, poll};
+
+use crate::cli::Verb;
+use crate::config::Settings;
+use crate::error::Result;
+use crate::protocol::read_record;
+use crate::sys;
+use crate::view;
+
+/// How long the agent's record is waited for when the call is already known to fail: it comes at once, and somebody at a
+/// terminal will not write one.
+const RECORD_PATIENCE: u16 = 500;
+
+/// Reads and forgets the record of a call whose arguments are wrong, if one of them is the name of a verb that has one.
+pub fn take_record(arguments: &[OsString], input: &mut (impl Read + AsFd)) {
+    let named = arguments.iter().take_while(|a| *a != "--").find_map(|a| Verb::named(a.to_str()?));
+    if named.is_some_and(|verb| verb.about().reads.is_some())
+        && poll(&mut [PollFd::new(input.as_fd(), PollFlags::POLLIN)], RECORD_PATIENCE).is_ok_and(|ready| ready > 0)
+    {
+        let _ = read_record(input);
+    }
+}
+
+/// Carries out `verb`, in the mount namespace of pid 1 if this process may go there (its working directory is then `/`).
+/// `input` is read for one record and not a byte further; `output` gets one record or nothing.
+///
+/// # Errors
+/// What the caller reports on stderr before it exits with 1.
+pub fn run(verb: Verb, settings: &Settings, input: &mut impl Read, output: &mut (impl Write + AsFd)) -> Result<()> {
+    // Before this process can become a container's owner.
+    sys::ready_signals();
+    // All of them, so that all see the same files, and whatever they start sees the host as it is.
+    let view = view::leave(matches!(verb, Verb::Launch | Verb::Wait | Verb::Destroy | Verb::Recover));
+    match verb {
+        Verb::Launch => launch::run(settings, input, view.err()),
+        Verb::Update => update::run(settings, input),
+        Verb::Usage => usage::run(settings, input, output),
+        Verb::Wait => wait::run(settings, input, output),
+        Verb::Destroy => destroy::run(settings, input),
+        Verb::Containers => containers::run(settings, output),
+        Verb::Recover => recover::run(settings),
+    }
+}

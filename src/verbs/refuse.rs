@@ -1,0 +1,90 @@
+//! What a launch record may ask for that this program does not do: refused before anything is made, so that nothing runs
+//! with less confinement than was asked for. A docker task must never run bare as root.
+#![forbid(unsafe_code)]
+
+use crate::error::{Error, Result};
+use crate::protocol::mesos::container_info::Type;
+use crate::protocol::mesos::containerizer::Launch;
+use crate::protocol::mesos::{CommandInfo, ContainerInfo};
+use crate::protocol::resources::has_persistent_volume;
+
+/// Refuses what is not supported; what can be ignored is handed to `warn`.
+///
+/// # Errors
+/// The first field that is not supported.
+pub fn unsupported(launch: &Launch, mut warn: impl FnMut(String)) -> Result<()> {
+    let task = launch.task_info.as_ref();
+    let executor = launch.executor_info.as_ref();
+    let containers = [
+        ("task_info", task.and_then(|t| t.container.as_ref())),
+        ("executor_info", executor.and_then(|e| e.container.as_ref())),
+    ];
+    for (field, info) in containers.iter().filter_map(|(field, info)| Some((field, (*info)?))) {
+        container(field, info)?;
+    }
+    // The same stands in both for a command task: one warning.
+    let infos = || containers.iter().filter_map(|(_, info)| *info);
+    if infos().any(|info| !info.network_infos.is_empty()) {
+        warn("container.network_infos is ignored: the container shares the host's network".into());
+    }
+    if infos().any(|info| info.hostname.is_some()) {
+        warn("container.hostname is ignored: the container has the host's name".into());
+    }
+    let commands = [
+        ("task_info.command", task.and_then(|t| t.command.as_ref())),
+        ("executor_info.command", executor.map(|e| &e.command)),
+    ];
+    for (field, info) in commands.iter().filter_map(|(field, info)| Some((field, (*info)?))) {
+        command(field, info)?;
+    }
+    if executor.is_some_and(|e| has_persistent_volume(&e.resources)) {
+        return Err(Error::Unsupported {
+            what: "a persistent volume (executor_info.resources: disk with persistence or volume)".into(),
+            advice: "the task would lose its data; run it with the agent's own containerizer",
+        });
+    }
+    Ok(())
+}
+
+fn container(field: &str, info: &ContainerInfo) -> Result<()> {
+    let refuse = |what: String, advice| Err(Error::Unsupported { what, advice });
+    if info.r#type == Type::Docker as i32 || info.docker.is_some() {
+        let image = info.docker.as_ref().map_or("", |d| d.image.as_str());
+        return refuse(
+            format!("a docker container ({field}.container.type DOCKER, image \"{}\")", image.escape_default()),
+            "add the docker containerizer before this one (--containerizers=docker,external)",
+        );
+    }
+    if info.r#type != Type::Mesos as i32 {
+        return refuse(
+            format!("a container of unknown type {} ({field}.container.type)", info.r#type),
+            "only type MESOS is known",
+        );
+    }
+    if info.mesos.as_ref().is_some_and(|m| m.image.is_some()) {
+        return refuse(
+            format!("an image ({field}.container.mesos.image)"),
+            "the task would run in the host's file system; run it with the agent's own containerizer",
+        );
+    }
+    if let Some(volume) = info.volumes.first() {
+        return refuse(
+            format!(
+                "a volume ({field}.container.volumes: container_path \"{}\")",
+                volume.container_path.escape_default()
+            ),
+            "the task would see the host's directory; run it with the agent's own containerizer",
+        );
+    }
+    Ok(())
+}
+
+fn command(field: &str, info: &CommandInfo) -> Result<()> {
+    match &info.container {
+        None => Ok(()),
+        Some(container) => Err(Error::Unsupported {
+            what: format!("an image ({field}.container.image \"{}\")", container.image.escape_default()),
+            advice: "the command would run in the host's file system; leave CommandInfo.container out",
+        }),
+    }
+}

@@ -1,0 +1,152 @@
+//! How a stand-in is made.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use super::session::Inherited;
+use super::{Agent, NOBODY, cgroups, install};
+
+/// How an [`Agent`] differs from the usual one.
+#[derive(Default)]
+#[must_use]
+pub struct Builder {
+    flags: Vec<String>,
+    environment: BTreeMap<String, String>,
+    account: Option<(u32, u32)>,
+    inherited: Inherited,
+    beside: Option<(PathBuf, Option<PathBuf>)>,
+    runtime_dir_by_environment: bool,
+    unit: Option<String>,
+    stay_in_unit: bool,
+    prefix: String,
+}
+
+impl Builder {
+    /// Adds a flag to the `--containerizer_path`.
+    pub fn flag(mut self, flag: &str) -> Self {
+        self.flags.push(flag.to_owned());
+        self
+    }
+
+    /// Adds a variable to the agent's own environment.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Runs the agent as `nobody`; needs root.
+    pub fn unprivileged(mut self) -> Self {
+        self.account = Some(NOBODY);
+        self
+    }
+
+    /// What the calls inherit.
+    pub fn inherited(mut self, umask: u32, nice: i32) -> Self {
+        self.inherited = Inherited { umask, nice, ..self.inherited };
+        self
+    }
+
+    /// What the calls inherit beside that: the kernel's inclination to kill them, and a class and level of I/O priority.
+    pub fn disfavoured(mut self, oom_score_adj: u16, io_priority: i32) -> Self {
+        self.inherited =
+            Inherited { oom_score_adj: Some(oom_score_adj), io_priority: Some(io_priority), ..self.inherited };
+        self
+    }
+
+    /// Names the runtime directory in the agent's environment and not by a flag.
+    pub fn runtime_dir_by_environment(mut self) -> Self {
+        self.runtime_dir_by_environment = true;
+        self
+    }
+
+    /// Makes every call through this command, to which the program and its words are arguments.
+    pub fn through(mut self, command: &str) -> Self {
+        self.prefix = format!("{command} ");
+        self
+    }
+
+    /// Shares the runtime directory with another agent.
+    pub fn beside(mut self, other: &Agent) -> Self {
+        self.beside = Some((other.runtime_dir.clone(), None));
+        self
+    }
+
+    /// Shares runtime and work directory with another agent, the latter by another name.
+    pub fn same_as(mut self, other: &Agent, work_dir: &Path) -> Self {
+        self.beside = Some((other.runtime_dir.clone(), Some(work_dir.to_owned())));
+        self
+    }
+
+    /// Makes every call inside these cgroups of systemd's hierarchies (v1's `name=systemd` and v2), as those of a unit. The
+    /// path is below the agent's own root.
+    pub fn unit(mut self, name: &str) -> Self {
+        self.unit = Some(name.to_owned());
+        self
+    }
+
+    /// Asks the program to leave the unit alone.
+    pub fn stay_in_unit(mut self) -> Self {
+        self.stay_in_unit = true;
+        self
+    }
+
+    pub fn build(self) -> Agent {
+        let root = tempfile::Builder::new().prefix("ecp-e2e-").tempdir_in("/tmp").unwrap();
+        fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let directory = |name: &str| {
+            let path = root.path().join(name);
+            fs::create_dir(&path).unwrap();
+            if let Some((uid, gid)) = self.account {
+                chown(&path, Some(uid), Some(gid)).unwrap();
+            }
+            path
+        };
+        let libexec = directory("libexec");
+        // What lies below it is the program's to make.
+        let own_runtime_dir = directory("run").join("ecp");
+        let own_work_dir = directory("work");
+        let (runtime_dir, other_work_dir) = self.beside.unwrap_or((own_runtime_dir, None));
+        let mut binary = PathBuf::from(env!("CARGO_BIN_EXE_mesos-ecp"));
+        if self.account.is_some() {
+            // The build directory may be closed to others.
+            let copy = root.path().join("mesos-ecp");
+            install(&binary, &copy);
+            binary = copy;
+        }
+        let mut flags = self.flags;
+        let mut extra_environment = self.environment;
+        if self.runtime_dir_by_environment {
+            extra_environment.insert("MESOS_ECP_RUNTIME_DIR".to_owned(), runtime_dir.display().to_string());
+        } else {
+            flags.insert(0, format!("--runtime_dir={}", runtime_dir.display()));
+        }
+        let name = root.path().file_name().unwrap().to_string_lossy().into_owned();
+        let cgroups_root = format!("ecp-e2e-root/{name}");
+        let slice = if self.unit.is_some() && !self.stay_in_unit { format!("{name}.slice") } else { "none".to_owned() };
+        if !flags.iter().any(|flag| flag.starts_with("--systemd_slice=")) {
+            flags.insert(0, format!("--systemd_slice={slice}"));
+        }
+        if !flags.iter().any(|flag| flag.starts_with("--cgroups_root=")) {
+            flags.insert(0, format!("--cgroups_root={cgroups_root}"));
+        }
+        Agent {
+            work_dir: other_work_dir.unwrap_or(own_work_dir),
+            runtime_dir,
+            libexec,
+            binary,
+            prefix: self.prefix,
+            flags,
+            extra_environment,
+            account: self.account,
+            inherited: self.inherited,
+            unit: self.unit.map(|unit| cgroups::Unit::new(&format!("{cgroups_root}-{unit}"), &format!("{name}.slice"))),
+            cgroups_root,
+            sessions: Mutex::default(),
+            known: Mutex::default(),
+            root,
+        }
+    }
+}

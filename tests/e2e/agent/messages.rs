@@ -1,0 +1,186 @@
+//! The messages between agent and containerizer program, built and read field by field.
+
+use super::wire::{Message, Value};
+
+/// `ContainerID`, `SlaveID`, `FrameworkID`, `ExecutorID`, `TaskID`: one string each.
+pub fn id(value: &str) -> Message {
+    Message::new().bytes(1, value)
+}
+
+/// A scalar `Resource`.
+pub fn scalar(name: &str, value: f64) -> Message {
+    Message::new().bytes(1, name).varint(2, 0).message(3, &Message::new().double(1, value)).bytes(6, "*")
+}
+
+/// `Wait`, `Usage`, `Destroy`: the container alone.
+pub fn about(container: &str) -> Message {
+    Message::new().message(1, &id(container))
+}
+
+/// `Update` with the given resources.
+pub fn update(container: &str, resources: &[Message]) -> Message {
+    resources.iter().fold(about(container), |message, resource| message.message(2, resource))
+}
+
+/// A `CommandInfo.URI` of nothing but an address.
+pub fn uri(value: &str) -> Message {
+    Message::new().bytes(1, value)
+}
+
+/// What stands in a `Launch`.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    pub container: String,
+    pub executor: String,
+    pub framework: String,
+    pub slave: String,
+    pub directory: String,
+    pub user: Option<String>,
+    pub checkpoint: bool,
+    /// `CommandInfo.value`.
+    pub command: String,
+    /// Absent: a shell command; else the arguments of a program, its name first.
+    pub arguments: Option<Vec<String>>,
+    pub environment: Vec<(String, String)>,
+    pub uris: Vec<Message>,
+    pub resources: Vec<Message>,
+    /// `ExecutorInfo.container`.
+    pub container_info: Option<Message>,
+    /// `TaskInfo`, for command tasks.
+    pub task: Option<Message>,
+}
+
+impl Launch {
+    pub fn message(&self) -> Message {
+        let mut launch = about(&self.container);
+        if let Some(task) = &self.task {
+            launch = launch.message(2, task);
+        }
+        launch = launch.message(3, &self.executor_info()).bytes(4, &self.directory);
+        if let Some(user) = &self.user {
+            launch = launch.bytes(5, user);
+        }
+        launch.message(6, &id(&self.slave)).bytes(7, "slave(1)@127.0.0.1:5051").bool(8, self.checkpoint)
+    }
+
+    fn executor_info(&self) -> Message {
+        let mut info = Message::new().message(1, &id(&self.executor));
+        info = self.resources.iter().fold(info, |info, resource| info.message(5, resource));
+        info = info.message(7, &self.command_info()).message(8, &id(&self.framework)).bytes(10, "e2e");
+        match &self.container_info {
+            Some(container) => info.message(11, container),
+            None => info,
+        }
+    }
+
+    fn command_info(&self) -> Message {
+        let mut command = self.uris.iter().fold(Message::new(), |command, uri| command.message(1, uri));
+        if !self.environment.is_empty() {
+            let variable = |(name, value): &(String, String)| Message::new().bytes(1, name).bytes(2, value);
+            let variables = self.environment.iter().map(variable);
+            command = command.message(2, &variables.fold(Message::new(), |all, variable| all.message(1, &variable)));
+        }
+        command = command.bytes(3, &self.command).bool(6, self.arguments.is_none());
+        let arguments = self.arguments.iter().flatten();
+        arguments.fold(command, |command, argument| command.bytes(7, argument))
+    }
+}
+
+/// Edits the command of a `Launch`.
+pub fn edit_command(launch: &mut Message, mut edit: impl FnMut(&mut Message)) {
+    launch.edit(3, |executor| executor.edit(7, &mut edit));
+}
+
+/// `Termination`, as `wait` answers it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Termination {
+    pub killed: bool,
+    pub message: String,
+    pub status: Option<i32>,
+    pub state: Option<u64>,
+    pub reasons: Vec<u64>,
+}
+
+impl Termination {
+    /// Reads it; a field that agents up to 0.25 require must be there.
+    pub fn of(message: &Message) -> Self {
+        let reasons = message.0.iter().filter(|(number, _)| *number == 5);
+        Self {
+            killed: message.get_varint(1).expect("Termination.killed is required by agents up to 0.25") != 0,
+            message: message.get_text(2).expect("Termination.message is required by agents up to 0.25"),
+            status: message.get_varint(3).map(|status| {
+                assert_eq!(status as i32 as i64 as u64, status, "an int32 is extended with its sign");
+                status as i32
+            }),
+            state: message.get_varint(4),
+            reasons: reasons
+                .map(|(_, value)| match value {
+                    Value::Varint(reason) => *reason,
+                    other => panic!("a reason is a varint, not {other:?}"),
+                })
+                .collect(),
+        }
+    }
+
+    /// Fails the test unless this is the end of a container that no limit was enforced on, with this raw status.
+    #[track_caller]
+    pub fn assert_status(&self, status: i32) {
+        assert_eq!(self.status, Some(status), "{self:?}");
+        assert_eq!((self.killed, self.state, self.reasons.len()), (false, None, 0), "{self:?}");
+        assert_eq!(self.message, "Executor terminated");
+    }
+
+    /// Fails the test unless this says that nobody knows how the container ended.
+    #[track_caller]
+    pub fn assert_unknown(&self) {
+        assert_eq!((self.killed, self.status, self.state), (false, None, None), "{self:?}");
+        assert!(!self.message.is_empty(), "an end without a status needs a message");
+    }
+}
+
+/// `ResourceStatistics`, as `usage` answers it; read on by field number through `message`.
+#[derive(Clone, Debug)]
+pub struct Statistics {
+    pub timestamp: f64,
+    pub message: Message,
+}
+
+impl Statistics {
+    pub fn of(message: Message) -> Self {
+        let timestamp = message.get_double(1).expect("ResourceStatistics.timestamp is required");
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
+        assert!((now - timestamp).abs() < 60.0, "the timestamp {timestamp} is not near {now}");
+        Self { timestamp, message }
+    }
+
+    /// Seconds in user mode and in the kernel.
+    pub fn cpu_seconds(&self) -> Option<f64> {
+        Some(self.message.get_double(2)? + self.message.get_double(3)?)
+    }
+
+    pub fn cpus_limit(&self) -> Option<f64> {
+        self.message.get_double(4)
+    }
+
+    pub fn mem_rss_bytes(&self) -> Option<u64> {
+        self.message.get_varint(5)
+    }
+
+    pub fn mem_limit_bytes(&self) -> Option<u64> {
+        self.message.get_varint(6)
+    }
+
+    /// Fails the test unless the timestamp is all there is.
+    #[track_caller]
+    pub fn assert_bare(&self) {
+        assert_eq!(self.message.0.len(), 1, "more than a timestamp: {:?}", self.message);
+    }
+}
+
+/// The ids in a `Containers`, sorted.
+pub fn containers(message: &Message) -> Vec<String> {
+    let ids = message.get_messages(1).into_iter();
+    let mut ids: Vec<_> = ids.map(|id| id.get_text(1).expect("ContainerID.value is required")).collect();
+    ids.sort();
+    ids
+}

@@ -1,0 +1,34 @@
+//! End-to-end tests: a stand-in for the agent calls the program as the real one does.
+#![allow(missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod agent;
+mod agent_command;
+mod agent_view;
+mod cgroups;
+
+#[cfg(feature = "crash-points")]
+mod crash;
+mod defaults;
+mod environment;
+mod fetching;
+mod fixtures;
+mod full_disk;
+mod known_failures;
+mod launching;
+mod life;
+mod operators_environment;
+mod programs;
+mod records;
+mod recovery;
+mod refusals;
+mod refused_fields;
+mod resources;
+mod scale;
+mod scopes;
+mod stand_in;
+mod start;
+mod state;
+mod stopped;
+mod unkillable;
+mod unprivileged;

@@ -1,0 +1,120 @@
+//! The code in `src/protocol/generated` is what `proto/` says, made without protoc.
+//!
+//! After a change in `proto/`, and before the code that uses it: `UPDATE_GENERATED=1 cargo test --test generated`.
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use protox::prost_reflect::{Cardinality, DescriptorPool, FieldDescriptor, MessageDescriptor};
+
+const HEADER: &str = "// Made from proto/ by tests/generated.rs; not to be edited.\n";
+
+fn package_dir() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Names within `dir` that end in `.EXTENSION`, sorted.
+fn names(dir: &Path, extension: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let mut names: Vec<_> = entries
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
+        .map(|path| PathBuf::from(path.file_name().unwrap()))
+        .collect();
+    names.sort();
+    names
+}
+
+/// File name → text of everything that belongs into `src/protocol/generated`.
+fn generate() -> BTreeMap<PathBuf, String> {
+    let proto = package_dir().join("proto");
+    let mut compiler = protox::Compiler::new([&proto]).unwrap();
+    compiler.include_source_info(true).include_imports(true);
+    compiler.open_files(names(&proto, "proto")).unwrap();
+
+    let out = tempfile::tempdir().unwrap();
+    prost_build::Config::new().out_dir(out.path()).compile_fds(compiler.file_descriptor_set()).unwrap();
+
+    let mut files: BTreeMap<_, _> = names(out.path(), "rs")
+        .into_iter()
+        .map(|name| (name.clone(), format!("{HEADER}{}", fs::read_to_string(out.path().join(name)).unwrap())))
+        .collect();
+    files.insert("tables.rs".into(), tables(&compiler.descriptor_pool()));
+    files
+}
+
+/// What the wire checker must know: required fields, and fields that are messages.
+fn tables(pool: &DescriptorPool) -> String {
+    let mut messages: Vec<_> = pool.all_messages().collect();
+    messages.sort_by(|a, b| a.full_name().cmp(b.full_name()));
+    let index = |message: &MessageDescriptor| messages.iter().position(|other| other == message).unwrap();
+
+    let mut text =
+        format!("{HEADER}\npub(in crate::protocol) static MESSAGES: [MessageEntry; {}] = [\n", messages.len());
+    for message in &messages {
+        let mut fields: Vec<FieldDescriptor> = message.fields().collect();
+        fields.sort_by_key(FieldDescriptor::number);
+        writeln!(text, "    MessageEntry {{\n        name: {:?},\n        fields: &[", message.full_name()).unwrap();
+        for field in fields {
+            let nested = field.kind().as_message().map(&index);
+            let label = match field.cardinality() {
+                Cardinality::Optional if nested.is_none() => continue,
+                Cardinality::Repeated if nested.is_none() => continue,
+                other => other,
+            };
+            let (number, name) = (field.number(), field.name());
+            writeln!(
+                text,
+                "            FieldEntry {{ number: {number}, name: {name:?}, label: Label::{label:?}, message: {nested:?} }},"
+            )
+            .unwrap();
+        }
+        text.push_str("        ],\n    },\n");
+    }
+    text.push_str("];\n");
+
+    // The messages that are whole records. The names of most others in package mesos are not those of their structs.
+    for message in messages.iter().filter(|message| message.parent_message().is_none()) {
+        let package = message.package_name();
+        if package == "mesos" && message.name() != "ResourceStatistics" {
+            continue;
+        }
+        let path = package.trim_start_matches("mesos_ecp.").replace('.', "::");
+        let (name, index) = (message.name(), index(message));
+        write!(
+            text,
+            "\nimpl Described for {path}::{name} {{\n    const INDEX: TableIndex = TableIndex({index});\n}}\n"
+        )
+        .unwrap();
+    }
+    text
+}
+
+#[test]
+fn generated_code_is_what_proto_says() {
+    let dir = package_dir().join("src/protocol/generated");
+    let wanted = generate();
+    if env::var_os("UPDATE_GENERATED").is_some() {
+        fs::create_dir_all(&dir).unwrap();
+        for name in names(&dir, "rs") {
+            fs::remove_file(dir.join(name)).unwrap();
+        }
+        for (name, text) in &wanted {
+            fs::write(dir.join(name), text).unwrap();
+        }
+    }
+    assert_eq!(names(&dir, "rs"), wanted.keys().cloned().collect::<Vec<_>>(), "the files in {}", dir.display());
+    for (name, text) in wanted {
+        let found = fs::read_to_string(dir.join(&name)).unwrap();
+        let line = found.lines().zip(text.lines()).position(|(found, wanted)| found != wanted);
+        assert!(
+            found == text,
+            "{} is out of step with proto/, from line {}: run UPDATE_GENERATED=1 cargo test --test generated",
+            name.display(),
+            line.unwrap_or(found.lines().count().min(text.lines().count())) + 1,
+        );
+    }
+}
