@@ -19,7 +19,7 @@ const DELEGATED: [&str; 3] = ["cgroup.procs", "cgroup.threads", "cgroup.subtree_
 const NOT_INHERITED: [&str; 3] = ["blkio", "net_cls", "net_prio"];
 
 /// How often the cgroups above are made again when somebody (systemd) removes them just then.
-const TRIES: u32 = 10;
+const TRIES: u32 = 100;
 
 /// Makes the cgroup `name` below `root` (a relative path, made where it is missing) in a hierarchy, with the hierarchy's
 /// controllers enabled, and gives it to `owner`, who may then make cgroups below it: where that is no way out of its limits.
@@ -27,28 +27,19 @@ const TRIES: u32 = 10;
 /// # Errors
 /// AlreadyExists when it is there: whose it is cannot be known. Else the kernel's.
 pub fn make(hierarchy: &Hierarchy, root: &Path, name: &str, owner: Option<(Uid, Gid)>) -> Result<Cgroup> {
-    let parent = hierarchy.mount_point.join(root);
-    let path = parent.join(name);
-    if hierarchy.unified {
-        enable(hierarchy, root)?;
-    }
+    let path = hierarchy.mount_point.join(root).join(name);
     let mut tries = TRIES;
     loop {
-        match fs::create_dir(&path) {
-            Err(e) if e.kind() == ErrorKind::NotFound && tries > 0 => match make_above(hierarchy, root) {
-                // Somebody removes what is empty there: what is in use stays.
-                Err(e) if e.is_not_found() => {}
-                Ok(()) if hierarchy.unified => match enable(hierarchy, root) {
-                    Err(e) if e.is_not_found() => {}
-                    enabled => enabled?,
-                },
-                above => above?,
+        match make_one(hierarchy, root, &path) {
+            // Not there yet, or somebody removes what is empty there just now: what is in use stays.
+            Err(e) if is_gone(&e) && tries > 0 => match make_above(hierarchy, root) {
+                Err(e) if !is_gone(&e) => return Err(e),
+                _ => tries -= 1,
             },
-            made => break made.map_err(Error::path("make the cgroup", &path))?,
+            made => break made?,
         }
-        tries -= 1;
     }
-    let cgroup = prepare(hierarchy, path).and_then(|cgroup| {
+    let cgroup = prepare(hierarchy, path.clone()).and_then(|cgroup| {
         if let Some((uid, gid)) = owner.filter(|_| !NOT_INHERITED.iter().any(|c| hierarchy.is_v1_of(c))) {
             give(hierarchy, &cgroup, uid, gid)?;
         }
@@ -56,9 +47,21 @@ pub fn make(hierarchy: &Hierarchy, root: &Path, name: &str, owner: Option<(Uid, 
     });
     if cgroup.is_err() {
         // As if it had never been made; if that fails too, the first reason is the better one.
-        let _ = fs::remove_dir(parent.join(name));
+        let _ = fs::remove_dir(path);
     }
     cgroup
+}
+
+/// Whether the cgroup was not there, or was removed while it was open.
+fn is_gone(error: &Error) -> bool {
+    error.is_not_found() || error.io().is_some_and(|e| e.raw_os_error() == Some(nix::errno::Errno::ENODEV as i32))
+}
+
+fn make_one(hierarchy: &Hierarchy, root: &Path, path: &Path) -> Result<()> {
+    if hierarchy.unified {
+        enable(hierarchy, root)?;
+    }
+    fs::create_dir(path).map_err(Error::path("make the cgroup", path))
 }
 
 fn give(hierarchy: &Hierarchy, cgroup: &Cgroup, uid: Uid, gid: Gid) -> Result<()> {

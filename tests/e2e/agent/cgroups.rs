@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use super::processes;
 
 /// The controllers of v1 hierarchies; v2 has none here.
-fn mounts() -> Vec<(PathBuf, Option<Vec<String>>)> {
+pub fn mounts() -> Vec<(PathBuf, Option<Vec<String>>)> {
     let text = fs::read_to_string("/proc/self/mountinfo").unwrap();
     let mut mounts: Vec<(PathBuf, Option<Vec<String>>)> = Vec::new();
     for line in text.lines() {
