@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::{Mutex, TryLockError};
 
 use super::inside::{place, run_in};
 use super::survivors::{Own, own_cgroups, tracking};
@@ -32,10 +33,12 @@ fn launches_do_not_mind_a_root_that_comes_and_goes() {
     need_root!();
     // With controllers that v2 enables from the top down.
     let agent = Agent::builder().flag("--isolation=cgroups/cpu,cgroups/pids").build();
-    let over = std::sync::atomic::AtomicBool::new(false);
+    let going_on = Mutex::new(());
     std::thread::scope(|scope| {
+        // Let go of by a failure as well.
+        let held = going_on.lock().unwrap();
         scope.spawn(|| {
-            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+            while matches!(going_on.try_lock(), Err(TryLockError::WouldBlock)) {
                 for (point, _) in cgroups::mounts() {
                     let root = point.join(&agent.cgroups_root);
                     let _ = fs::remove_dir(&root);
@@ -47,7 +50,7 @@ fn launches_do_not_mind_a_root_that_comes_and_goes() {
         for _ in 0..20 {
             agent.task("exit 3").launch().complete().assert_status(3 << 8);
         }
-        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        drop(held);
     });
     agent.assert_nothing_left();
 }
