@@ -1,11 +1,12 @@
 //! The commands for operators, beside the verbs that the agent calls: their table, and how they are written.
 #![forbid(unsafe_code)]
 
+mod agent;
+
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use super::Invocation;
-use crate::agent::{MOST_WORKERS, Order};
 use crate::config::ConfigError;
 
 /// What an operator can ask for. None of it is called by the agent.
@@ -76,46 +77,15 @@ const AGENT: ToolAbout = ToolAbout {
               --containerizer_path=/usr/bin/mesos-ecp",
 };
 
-const WORKERS: &str = "workers";
-
 /// The command that a command line is about: its first word that is no flag, if that is one.
 pub(super) fn asked(arguments: &[OsString]) -> Option<Tool> {
     let own = arguments.iter().take_while(|word| *word != "--");
     own.into_iter().find(|word| !word.as_bytes().starts_with(b"-")).and_then(|word| Tool::named(word))
 }
 
-/// Understands a command line that is about `tool`.
+/// Understands a command line that is about `tool`, given whole.
 pub(super) fn parse(tool: Tool, arguments: Vec<OsString>) -> Result<Invocation, ConfigError> {
-    let mut words = arguments.into_iter();
-    let (mut help, mut version, mut named) = (false, false, false);
-    let mut workers: Option<String> = None;
-    for word in words.by_ref().take_while(|word| word != "--") {
-        let text = word.to_string_lossy();
-        match (&*text, text.strip_prefix("--workers=")) {
-            (_, Some(value)) => {
-                if let Some(first) = workers.replace(value.to_owned()) {
-                    return Err(ConfigError::Twice { name: WORKERS, first, second: value.to_owned() });
-                }
-            }
-            ("--workers", _) => return Err(ConfigError::MissingValue { name: WORKERS, placeholder: "N" }),
-            ("--help" | "-h", _) => help = true,
-            ("--version" | "-V", _) => version = true,
-            (name, _) if !named && name == tool.about().name => named = true,
-            _ => return Err(ConfigError::NotAgents { argument: text.into_owned() }),
-        }
+    match tool {
+        Tool::Agent => agent::parse(arguments),
     }
-    if help {
-        return Ok(Invocation::ToolHelp(tool));
-    }
-    if version {
-        return Ok(Invocation::Version);
-    }
-    let value = workers.ok_or(ConfigError::NoWorkers)?;
-    let number = value.parse().ok().filter(|number| (1..=MOST_WORKERS).contains(number));
-    let workers = number.ok_or(ConfigError::Workers { value, most: MOST_WORKERS })?;
-    let command: Vec<OsString> = words.collect();
-    if command.first().is_none_or(|program| program.is_empty()) {
-        return Err(ConfigError::NoCommand);
-    }
-    Ok(Invocation::Agent(Order { workers, command }))
 }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub(super) mod cgroups;
+pub(super) mod fetching;
 
 use std::ffi::OsString;
 
@@ -96,6 +97,12 @@ pub const FLAGS: &[Flag] = &[
     FRAMEWORKS_HOME,
     HADOOP_HOME,
     FETCH_TIMEOUT,
+    fetching::FETCH_AS,
+    fetching::FETCHER_CONNECT_TIMEOUT,
+    fetching::FETCHER_STALL_TIMEOUT,
+    fetching::FETCHER_SIZE_LIMIT,
+    fetching::FETCHER_CACHE_DIR,
+    fetching::FETCHER_CACHE_SIZE,
     CGROUPS_DESTROY_TIMEOUT,
     ANSWERED_RETENTION,
     ISOLATOR_DIR,

@@ -7,6 +7,7 @@
 mod cgroups;
 mod closest;
 mod error;
+mod fetching;
 mod flags;
 mod settings;
 mod sources;
@@ -19,6 +20,7 @@ mod tests;
 pub use cgroups::{Cgroups, Launcher};
 pub(crate) use closest::closest;
 pub use error::ConfigError;
+pub use fetching::{FetchAs, Fetching};
 pub use flags::{FLAGS, Flag, Kind, VARIABLE_PREFIX};
 pub use settings::Settings;
 pub use untrusted::Untrusted;
@@ -46,6 +48,8 @@ pub struct Config {
     pub hadoop_home: Option<PathBuf>,
     /// How long fetching all URIs of one container may take. Never zero.
     pub fetch_timeout: Duration,
+    /// What else has to do with fetching.
+    pub fetching: Fetching,
     /// How long killing a container may take before `destroy` gives up. Zero: it looks once and does not wait.
     pub cgroups_destroy_timeout: Duration,
     /// How long the record of an ended container is kept after `wait` answered with it. Zero: until the next verb that
@@ -87,6 +91,7 @@ impl Config {
             frameworks_home: sources.path(&flags::FRAMEWORKS_HOME)?,
             hadoop_home: sources.path(&flags::HADOOP_HOME)?,
             fetch_timeout: sources.timeout(&flags::FETCH_TIMEOUT)?,
+            fetching: Fetching::resolve(&sources)?,
             cgroups_destroy_timeout: sources.duration(&flags::CGROUPS_DESTROY_TIMEOUT)?,
             answered_retention: sources.duration(&flags::ANSWERED_RETENTION)?,
             isolator_dir: sources.path(&flags::ISOLATOR_DIR)?.unwrap_or_default(),

@@ -32,10 +32,9 @@ fn refusal(arguments: &[&str], environment: &[(&str, &str)]) -> String {
 
 /// A value that is not the default.
 fn other_value(flag: &Flag) -> &'static str {
-    if flag.name == "launcher" {
-        return "posix";
-    }
     match flag.kind {
+        _ if flag.name == "launcher" => "posix",
+        _ if flag.name == "fetch_as" => "root",
         Kind::Text | Kind::List => "other",
         Kind::Path => "/other",
         Kind::Bool if flag.default == "true" => "false",
@@ -74,6 +73,14 @@ fn the_defaults() {
         frameworks_home: None,
         hadoop_home: None,
         fetch_timeout: minutes(10),
+        fetching: Fetching {
+            fetch_as: FetchAs::User,
+            fetcher_connect_timeout: Duration::from_secs(10),
+            fetcher_stall_timeout: minutes(1),
+            fetcher_size_limit: 16 << 30,
+            fetcher_cache_dir: None,
+            fetcher_cache_size: 2 << 30,
+        },
         cgroups_destroy_timeout: minutes(1),
         answered_retention: minutes(60),
         isolator_dir: "/etc/mesos-ecp/isolators".into(),

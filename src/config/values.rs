@@ -48,6 +48,9 @@ pub enum ValueError {
     /// No launcher's name.
     #[error("the launchers are linux and posix")]
     Launcher,
+    /// Neither of the two.
+    #[error("it is user or root")]
+    FetchAs,
     /// Nothing that can stand below a mount point.
     #[error("it is a path below the hierarchies' mount points, as mesos or mesos/agent1, without \"..\"")]
     CgroupsRoot,
