@@ -4,8 +4,10 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use tempfile::TempDir;
 
@@ -37,11 +39,8 @@ impl Host {
 
     fn copy_from(&self, from: impl Into<PathBuf>, to: &str, executable: bool) -> Result<(), FetchError> {
         let path = self.path("box");
-        Sandbox::open(&path, Some("alice"))?.copy(&Local {
-            from: from.into(),
-            to: to.split('/').map(str::to_owned).collect(),
-            executable,
-        })
+        let to = to.split('/').map(str::to_owned).collect();
+        copy(&Sandbox::open(&path, None)?, &Local { from: from.into(), to, executable }, Some("alice"))
     }
 
     fn copy(&self, to: &str) -> Result<(), FetchError> {
@@ -176,11 +175,9 @@ fn unreadable_sources_are_explained() {
     assert!(message.contains("src/none: No such file"), "{message}");
     // Root may read everything: so not tried, but asked.
     let denied = io::Error::from_raw_os_error(libc::EACCES);
-    let path = host.path("box");
-    let as_user = Sandbox::open(&path, Some("alice")).unwrap();
-    assert_eq!(as_user.advice_on_source(&denied), " (fetched as user alice, who may not read it)");
-    let as_ourselves = Sandbox::open(&path, None).unwrap();
-    assert!(as_ourselves.advice_on_source(&denied).contains("mesos-ecp runs as"));
+    let advice = advice_on_source(Some("alice"), &denied);
+    assert!(advice.starts_with(" (fetched as user alice, who may not read it;"), "{advice}");
+    assert!(advice_on_source(None, &denied).contains("mesos-ecp runs as"));
 }
 
 #[test]
@@ -231,7 +228,6 @@ fn a_full_file_system_is_explained_and_nothing_is_left() {
 
 #[test]
 fn used_up_quotas_are_explained() {
-    let error = destination("replace", Path::new("/box/f"), Errno::EDQUOT);
-    let message = error.to_string();
-    assert!(message.contains("/box/f") && message.contains("quota of the sandbox"), "{message}");
+    let advice = advice_on_space(&io::Error::from_raw_os_error(libc::EDQUOT));
+    assert!(advice.contains("quota of the sandbox"), "{advice}");
 }

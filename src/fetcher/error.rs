@@ -93,6 +93,14 @@ pub enum FetchError {
         /// The URI.
         uri: String,
     },
+    /// The same, for what our own program fetches where it is installed.
+    #[error(
+        "cannot fetch {uri:?}: this takes mesos-ecp-fetch, which is not installed beside mesos-ecp, or mesos-fetcher, which is looked for in $MESOS_LIBEXEC_DIRECTORY or --launcher_dir, and neither is set; install mesos-ecp-fetch beside mesos-ecp"
+    )]
+    NoOwnFetcher {
+        /// The URI.
+        uri: String,
+    },
     /// Characters that every release of `mesos-fetcher` refuses.
     #[error("cannot fetch {uri:?}: mesos-fetcher takes no backslash and no single quote in a URI; rename the file")]
     FetcherRefuses {
@@ -157,7 +165,7 @@ pub enum FetchError {
         /// What to do, with the punctuation that joins it to the message; or nothing.
         advice: String,
     },
-    /// `mesos-fetcher` could not be started.
+    /// `mesos-fetcher` or `mesos-ecp-fetch` could not be started.
     #[error("cannot start {} to fetch {uris}: {error}{advice}", program.display())]
     Start {
         /// The program's path.
@@ -168,6 +176,19 @@ pub enum FetchError {
         error: io::Error,
         /// What to do, with the punctuation that joins it to the message; or nothing.
         advice: String,
+    },
+    /// `mesos-ecp-fetch` has failed and reported the reason itself.
+    #[error("")]
+    Reported,
+    /// `mesos-ecp-fetch` was killed or crashed.
+    #[error("{} did not fetch {uris}: {status}; what it said is in the sandbox's stderr", program.display())]
+    Died {
+        /// The program's path.
+        program: PathBuf,
+        /// What it was to fetch.
+        uris: String,
+        /// How it ended.
+        status: ExitStatus,
     },
     /// `mesos-fetcher` ran and failed.
     #[error("{} did not fetch {uris}: {status}; it says why in the sandbox's stderr", program.display())]

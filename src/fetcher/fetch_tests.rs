@@ -41,7 +41,7 @@ fn host() -> TempDir {
 }
 
 fn plan_for(host: &Path, uris: &[&str]) -> Plan {
-    plan(&Job {
+    let job = Job {
         uris: uris.iter().map(|&uri| Uri::new(uri)).collect(),
         sandbox: host.join("box"),
         user: Some("root".to_owned()),
@@ -49,8 +49,13 @@ fn plan_for(host: &Path, uris: &[&str]) -> Plan {
         launcher_dir: Some(host.to_owned()),
         environment: vec![("no_proxy".into(), "here".into())],
         ..Job::default()
-    })
-    .unwrap()
+    };
+    plan(&job, || None).unwrap()
+}
+
+fn fetch_as_ourselves(plan: &Plan) -> Result<(), FetchError> {
+    let ourselves = (nix::unistd::geteuid(), nix::unistd::getegid());
+    fetch(plan, &plan.means(ourselves, std::io::stderr()).unwrap())
 }
 
 fn read(host: &TempDir, name: &str) -> String {
@@ -59,8 +64,8 @@ fn read(host: &TempDir, name: &str) -> String {
 
 #[test]
 fn nothing_is_needed_to_fetch_nothing() {
-    let plan = plan(&Job { sandbox: "/nonexistent".into(), ..Job::default() });
-    fetch(&plan.unwrap()).unwrap();
+    let plan = plan(&Job { sandbox: "/nonexistent".into(), ..Job::default() }, || None).unwrap();
+    fetch_as_ourselves(&plan).unwrap();
 }
 
 #[test]
@@ -70,9 +75,9 @@ fn later_uris_win() {
     let other = host.path().join("other");
     fs::create_dir(&other).unwrap();
     fs::write(other.join("plain.txt"), "copied last").unwrap();
-    fetch(&plan_for(host.path(), &["plain.txt", "other/plain.txt"])).unwrap();
+    fetch_as_ourselves(&plan_for(host.path(), &["plain.txt", "other/plain.txt"])).unwrap();
     assert_eq!(read(&host, "plain.txt"), "copied last");
-    fetch(&plan_for(host.path(), &["http://h/archive.tgz", "plain.txt"])).unwrap();
+    fetch_as_ourselves(&plan_for(host.path(), &["http://h/archive.tgz", "plain.txt"])).unwrap();
     assert_eq!(read(&host, "plain.txt"), "copied");
 }
 
@@ -80,7 +85,7 @@ fn later_uris_win() {
 fn a_failing_fetcher_ends_the_fetch() {
     let host = host();
     let plan = plan_for(host.path(), &["http://h/broken", "http://h/b", "plain.txt"]);
-    let message = fetch(&plan).unwrap_err().to_string();
+    let message = fetch_as_ourselves(&plan).unwrap_err().to_string();
     assert!(message.contains("did not fetch http://h/broken, http://h/b"), "{message}");
     assert!(message.contains("exit status: 3"), "{message}");
     assert_eq!(read(&host, "plain.txt"), "from the archive\n");
@@ -92,7 +97,7 @@ fn a_fetcher_that_may_not_be_executed_is_explained() {
     let program = host.path().join("mesos-fetcher");
     fs::set_permissions(&program, fs::Permissions::from_mode(0o644)).unwrap();
     // Not the last: a failed exec in this process would leave it with another disposition of SIGPIPE, all tests' threads.
-    let message = fetch(&plan_for(host.path(), &["http://h/a", "plain.txt"])).unwrap_err().to_string();
+    let message = fetch_as_ourselves(&plan_for(host.path(), &["http://h/a", "plain.txt"])).unwrap_err().to_string();
     assert!(message.contains("Permission denied"), "{message}");
     assert!(message.contains("the container's user must be able to"), "{message}");
 }
@@ -102,7 +107,7 @@ fn a_fetcher_that_may_not_be_executed_is_explained() {
 fn the_process_becomes_the_fetcher() {
     if let Some(host) = std::env::var_os(CHILD) {
         let plan = plan_for(Path::new(&host), &["plain.txt", "http://h/broken"]);
-        panic!("{}", fetch(&plan).unwrap_err());
+        panic!("{}", fetch_as_ourselves(&plan).unwrap_err());
     }
     let host = host();
     let output = Command::new(std::env::current_exe().unwrap())

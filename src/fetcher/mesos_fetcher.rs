@@ -15,15 +15,17 @@ use std::process::Command;
 
 use serde_json::{Map, Value, json};
 
+use super::name::shown;
 use super::{FetchError, Job, Uri};
 
 /// Programs that `mesos-fetcher` starts (tar, unzip, gunzip, hadoop) are looked for here, and nowhere that a task's
 /// environment could name.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// What is passed on from our own environment: what Java and curl need to reach the outside, and the address that
+/// What is passed on from our own environment: what Java, curl and `mesos-ecp-fetch` need to reach the outside, and the address that
 /// libprocess, which newer releases start for the hadoop client, would otherwise ask the resolver for.
-const PASSED_ON: [&str; 18] = [
+const PASSED_ON: [&str; 20] = [
+    "ALL_PROXY",
     "FTP_PROXY",
     "HADOOP_CONF_DIR",
     "HADOOP_HOME",
@@ -38,6 +40,7 @@ const PASSED_ON: [&str; 18] = [
     "SSL_CERT_DIR",
     "SSL_CERT_FILE",
     "TZ",
+    "all_proxy",
     "ftp_proxy",
     "http_proxy",
     "https_proxy",
@@ -55,9 +58,9 @@ pub(super) struct Call<'a> {
 }
 
 /// Names a few URIs and says how many more there are.
-pub(super) fn few<'a>(uris: impl Iterator<Item = &'a str>) -> String {
+pub(super) fn few(uris: impl Iterator<Item = String>) -> String {
     const SHOWN: usize = 5;
-    let all: Vec<&str> = uris.collect();
+    let all: Vec<String> = uris.collect();
     let shown = all[..all.len().min(SHOWN)].join(", ");
     if all.len() > SHOWN { format!("{shown} and {} more", all.len() - SHOWN) } else { shown }
 }
@@ -144,13 +147,14 @@ impl Call<'_> {
     }
 
     fn listed(&self) -> String {
-        few(self.uris.iter().map(|uri| uri.value.as_str()))
+        few(self.uris.iter().map(|uri| shown(&uri.value)))
     }
 
     fn not_started(&self, error: io::Error) -> FetchError {
         let advice = match error.raw_os_error() {
             Some(libc::ENOENT | libc::ENOTDIR) => {
-                "; it comes with Mesos: set --launcher_dir to the directory that holds it"
+                "; it comes with Mesos: set --launcher_dir to the directory that holds it, or, for http and archives, install \
+                 mesos-ecp-fetch beside mesos-ecp"
             }
             Some(libc::EACCES) => "; the container's user must be able to reach and execute it",
             Some(libc::E2BIG) => "; the command has too many URIs, or too long ones",

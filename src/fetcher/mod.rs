@@ -4,15 +4,17 @@
 //! touches nothing, and refuses whatever can be refused by looking at the request alone. [`fetch`] is called in a
 //! child process that has already become the container's user, so a framework gets no file its user could not read.
 //!
-//! Files of this host are copied here. Archives to be extracted and every other scheme are given to the agent's own
-//! `mesos-fetcher`, whose input differs between the releases: see the file `mesos_fetcher.rs` for how one
-//! environment serves all of them.
+//! Files of this host are copied here. What comes by http(s), and archives to be extracted, is the work of our own second
+//! program, `mesos-ecp-fetch`: see the room `own`. Every other scheme (and those two where that program is not installed) is
+//! given to the agent's own `mesos-fetcher`, whose input differs between the releases: see the file `mesos_fetcher.rs` for
+//! how one environment serves all of them.
 //!
 //! | URI | what is read |
 //! |--|--|
 //! | `/path`, `file:///path`, `file://localhost/path` | that path, taken literally: `%20` is not a space |
 //! | `a/path` | the path below `--frameworks_home` |
-//! | one of these with an archive's suffix, `extract` and not `executable` | `mesos-fetcher` copies and extracts it |
+//! | one of these with an archive's suffix, `extract` and not `executable` | that path; the copy is then extracted |
+//! | `http://...`, `https://...` | what the server sends |
 //! | `scheme://...` | whatever `mesos-fetcher` can fetch |
 //!
 //! URIs are fetched in the order given and a later one replaces what an earlier one wrote, as in the agent's own
@@ -23,13 +25,17 @@ mod copy;
 mod error;
 mod mesos_fetcher;
 mod name;
+mod own;
+mod place;
 mod plan;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 pub use error::{FetchError, FileKind};
-pub use name::is_archive;
+pub use name::{is_archive, shown};
+pub use own::{Means, Settings, VERSION, default_dir, find};
+pub use place::{Place, Sandbox, advice_on_space};
 pub use plan::{Plan, plan};
 
 use plan::Step;
@@ -43,7 +49,7 @@ pub struct Uri {
     pub executable: bool,
     /// Whether to extract the file if its name says that it is an archive; true unless the record says otherwise.
     pub extract: bool,
-    /// Whether the agent's cache may be used. Passed on, but there is no cache here: every fetch is a fresh one.
+    /// Whether a copy that was downloaded before may be used, and this one kept for others; for http(s) only.
     pub cache: Option<bool>,
     /// The name below the sandbox, instead of the URI's last component (agents from 1.0 on).
     pub output_file: Option<String>,
@@ -77,8 +83,14 @@ pub struct Job {
     pub hadoop_home: Option<PathBuf>,
     /// The directory that holds `mesos-fetcher`.
     pub launcher_dir: Option<PathBuf>,
-    /// Variables of which the few that `mesos-fetcher` and what it starts may need are passed on.
+    /// Variables of which the few that the fetchers and what they start may need are passed on.
     pub environment: Vec<(OsString, OsString)>,
+    /// Whether to fetch with root's rights, and then give everything to the user (`--fetch_as`).
+    pub as_root: bool,
+    /// Whether somebody watches standard error and wants to see how far a download is.
+    pub progress: bool,
+    /// How `mesos-ecp-fetch` goes about it.
+    pub own: Settings,
 }
 
 /// Fetches what `plan` lists.
@@ -87,25 +99,29 @@ pub struct Job {
 /// group of its own, and has the sandbox as its working directory, umask 022, `/dev/null` as its input and the
 /// sandbox's files as its output.
 ///
-/// When the last URIs of the plan are for `mesos-fetcher`, the process **becomes** it, and this returns only if that
-/// fails; the exit status is then `mesos-fetcher`'s: 0 or a failure that it has explained on stderr. When files to
-/// be copied follow, `mesos-fetcher` is started and waited for instead: kill the group, not the one process.
+/// When the last URIs of the plan are for another program, the process **becomes** it, and this returns only if that
+/// fails; the exit status is then the program's: 0 or a failure that it has explained, `mesos-fetcher` on stderr and
+/// `mesos-ecp-fetch` through the report of `means`. When others follow, it is started and waited for instead: kill the
+/// group, not the one process.
 ///
 /// # Errors
 /// At the first URI that cannot be fetched. What was fetched before stays in the sandbox.
-pub fn fetch(plan: &Plan) -> Result<(), FetchError> {
+pub fn fetch(plan: &Plan, means: &Means) -> Result<(), FetchError> {
     let Some((last, earlier)) = plan.steps.split_last() else {
         return Ok(());
     };
-    let sandbox = copy::Sandbox::open(&plan.sandbox, plan.user.as_deref())?;
+    let sandbox = Sandbox::open(&plan.sandbox, means.owner())?;
+    let own = |items| own::Call { plan, means, sandbox: &sandbox, items };
     for step in earlier {
         match step {
-            Step::Copy(local) => sandbox.copy(local)?,
+            Step::Copy(local) => copy::copy(&sandbox, local, plan.user.as_deref())?,
+            Step::Own(items) => own(items).run()?,
             Step::HandOver(uris) => plan.call(uris).run()?,
         }
     }
     match last {
-        Step::Copy(local) => sandbox.copy(local),
+        Step::Copy(local) => copy::copy(&sandbox, local, plan.user.as_deref()),
+        Step::Own(items) => Err(own(items).become_it()),
         Step::HandOver(uris) => Err(plan.call(uris).become_it()),
     }
 }

@@ -18,11 +18,11 @@ fn job(uris: impl IntoIterator<Item = Uri>) -> Job {
 }
 
 fn steps(uris: impl IntoIterator<Item = Uri>) -> Vec<Step> {
-    plan(&job(uris)).unwrap().steps
+    plan(&job(uris), || None).unwrap().steps
 }
 
 fn refused(uri: Uri) -> String {
-    plan(&job([uri])).unwrap_err().to_string()
+    plan(&job([uri]), || None).unwrap_err().to_string()
 }
 
 fn to_output_file(name: &str) -> Uri {
@@ -163,19 +163,19 @@ fn other_hosts_are_refused() {
 #[test]
 fn relative_paths_need_an_absolute_frameworks_home() {
     let without = Job { frameworks_home: None, ..job([Uri::new("f")]) };
-    assert!(plan(&without).unwrap_err().to_string().contains("--frameworks_home"));
+    assert!(plan(&without, || None).unwrap_err().to_string().contains("--frameworks_home"));
     let relative = Job { frameworks_home: Some("home".into()), ..job([Uri::new("f")]) };
-    assert!(plan(&relative).unwrap_err().to_string().contains("not an absolute path"));
+    assert!(plan(&relative, || None).unwrap_err().to_string().contains("not an absolute path"));
 }
 
 #[test]
 fn handing_over_needs_a_launcher_dir() {
     let without = |uri: &str| Job { launcher_dir: None, ..job([Uri::new(uri)]) };
-    let message = plan(&without("http://h/a")).unwrap_err().to_string();
+    let message = plan(&without("http://h/a"), || None).unwrap_err().to_string();
     assert!(message.contains("http://h/a"), "{message}");
     assert!(message.contains("$MESOS_LIBEXEC_DIRECTORY or --launcher_dir"), "{message}");
-    assert!(plan(&without("/a/x.tgz")).is_err());
-    assert!(plan(&without("/a/x")).unwrap().program().is_none());
+    assert!(plan(&without("/a/x.tgz"), || None).is_err());
+    assert!(plan(&without("/a/x"), || None).unwrap().program().is_none());
 }
 
 #[test]
@@ -190,16 +190,16 @@ fn what_mesos_fetcher_would_refuse_is_refused_before() {
 fn paths_that_json_cannot_hold_are_refused() {
     let path = PathBuf::from(OsStr::from_bytes(b"/\xff"));
     let sandbox = Job { sandbox: path.clone(), ..job([Uri::new("http://h/a")]) };
-    assert!(plan(&sandbox).unwrap_err().to_string().contains("UTF-8"));
+    assert!(plan(&sandbox, || None).unwrap_err().to_string().contains("UTF-8"));
     let home = Job { frameworks_home: Some(path.clone()), ..job([Uri::new("x.tgz")]) };
-    assert!(plan(&home).unwrap_err().to_string().contains("UTF-8"));
+    assert!(plan(&home, || None).unwrap_err().to_string().contains("UTF-8"));
     let unused = Job { frameworks_home: Some(path), ..job([Uri::new("/x")]) };
-    assert!(plan(&unused).is_ok());
+    assert!(plan(&unused, || None).is_ok());
 }
 
 #[test]
 fn nothing_to_fetch() {
-    let plan = plan(&job([])).unwrap();
+    let plan = plan(&job([]), || panic!("not asked for")).unwrap();
     assert!(plan.is_empty());
     assert_eq!(plan.program(), None);
 }

@@ -19,7 +19,7 @@ mod wire;
 
 pub use decode::decode;
 pub use error::RecordError;
-pub use mesos_ecp::{isolator, state};
+pub use mesos_ecp::{fetch, isolator, state};
 pub use recordio::{RECORD_LIMIT, read_record, write_record};
 pub use schema::{Described, TableIndex};
 
@@ -45,6 +45,11 @@ mod mesos_ecp {
     pub mod state {
         //! What is kept in a container's state directory: `proto/state.proto`.
         include!("generated/mesos_ecp.state.rs");
+    }
+
+    pub mod fetch {
+        //! What `mesos-ecp-fetch` is told: `proto/fetch.proto`.
+        include!("generated/mesos_ecp.fetch.rs");
     }
 
     pub mod isolator {

@@ -40,7 +40,7 @@ pub(super) enum Label {
 pub(super) use tables::MESSAGES;
 
 mod tables {
-    use super::super::{isolator, mesos, state};
+    use super::super::{fetch, isolator, mesos, state};
     use super::{Described, FieldEntry, Label, MessageEntry, TableIndex};
 
     include!("generated/tables.rs");

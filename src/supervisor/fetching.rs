@@ -1,4 +1,4 @@
-//! Fetching command.uris in a process of its own that has become the container's user.
+//! Fetching command.uris in a process of its own that has become the container's user, or stays root if it is told to.
 #![forbid(unsafe_code)]
 
 use std::fs::File;
@@ -13,7 +13,7 @@ use super::gate::Gate;
 use crate::error::{Error, Result};
 use crate::fetcher::{self, Plan};
 use crate::launcher::{Account, Sandbox};
-use crate::sys::{Fork, default_signals, exit_now, fork};
+use crate::sys::{Credentials, Fork, default_signals, exit_now, fork};
 
 /// A pipe holds 64 KiB, or 4 KiB where a user has many.
 const LONGEST_REASON: usize = 4096;
@@ -30,7 +30,7 @@ pub fn fetch(plan: &Plan, sandbox: &Sandbox, account: &Account, gate: &Gate<'_>,
         Fork::Child => {
             drop(read);
             default_signals();
-            let code = match become_user(sandbox, account, supervisor).and_then(|()| Ok(fetcher::fetch(plan)?)) {
+            let code = match fetch_here(plan, sandbox, account, supervisor, &write) {
                 Ok(()) => 0,
                 Err(e) => {
                     // Read only after our end, so it has to fit into the pipe.
@@ -46,7 +46,7 @@ pub fn fetch(plan: &Plan, sandbox: &Sandbox, account: &Account, gate: &Gate<'_>,
     drop(write);
     let pidfd = crate::sys::Pidfd::open(pid.as_raw()).map_err(Error::system("watch the fetching"))?;
     let waited = gate.wait(pidfd.as_fd(), patience, "fetching the command's URIs (--fetch_timeout)");
-    // mesos-fetcher may have been started and left children of its own.
+    // Another program may have been started and left children of its own.
     let _ = killpg(pid, Signal::SIGKILL);
     if waited.is_err() {
         let _ = kill(pid, Signal::SIGKILL);
@@ -77,9 +77,20 @@ fn said(pipe: OwnedFd) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
+/// The fetching process, with what only the supervisor's account can open opened first.
+fn fetch_here(plan: &Plan, sandbox: &Sandbox, account: &Account, supervisor: Pid, report: &OwnedFd) -> Result<()> {
+    let means = plan.means(account.owner(), report)?;
+    become_user(sandbox, account.credentials.as_ref().filter(|_| !plan.as_root()), supervisor)?;
+    if let Some(text) = means.warning() {
+        // The container's own output: nobody is left to hear of it otherwise.
+        let _ = std::io::stderr().write_all(format!("mesos-ecp: launch: warning: {text}\n").as_bytes());
+    }
+    Ok(fetcher::fetch(plan, &means)?)
+}
+
 /// The fetching process on its way: a group of its own, dead when the supervisor is, the container's output as its own,
-/// the user's rights only.
-fn become_user(sandbox: &Sandbox, account: &Account, supervisor: Pid) -> Result<()> {
+/// the user's rights only, if there is somebody to become.
+fn become_user(sandbox: &Sandbox, credentials: Option<&Credentials>, supervisor: Pid) -> Result<()> {
     let failed = |step: &'static str| {
         move |e: nix::Error| Error::Child { step, subject: "the fetching process".into(), source: e.into() }
     };
@@ -87,7 +98,7 @@ fn become_user(sandbox: &Sandbox, account: &Account, supervisor: Pid) -> Result<
     nix::unistd::dup2_stdout(&sandbox.stdout).map_err(failed("redirect"))?;
     nix::unistd::dup2_stderr(&sandbox.stderr).map_err(failed("redirect"))?;
     nix::unistd::fchdir(&sandbox.directory).map_err(failed("change the directory of"))?;
-    if let Some(to) = &account.credentials {
+    if let Some(to) = credentials {
         let groups: Vec<Gid> = to.groups.iter().map(|g| Gid::from_raw(*g)).collect();
         let (uid, gid) = (Uid::from_raw(to.uid), Gid::from_raw(to.gid));
         nix::unistd::setgroups(&groups).map_err(failed("set the groups of"))?;

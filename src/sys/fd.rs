@@ -66,6 +66,20 @@ fn close_from(first: u32) -> io::Result<()> {
     Ok(())
 }
 
+/// An own descriptor, closed by an exec, for what is open by this number: for programs that are told numbers of what they inherit.
+///
+/// # Errors
+/// EBADF when nothing is open by it.
+pub fn duplicate(number: i32) -> io::Result<OwnedFd> {
+    // SAFETY: asks the kernel for a new descriptor; what the number stands for stays as it is.
+    let copy = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) };
+    if copy < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: just made by fcntl, and nobody else knows of it.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
 /// Gives free heap pages back to the kernel: a supervisor lives as long as its container and needs hardly any.
 pub fn trim_heap() {
     // SAFETY: malloc_trim only returns free memory of this process's own heap.

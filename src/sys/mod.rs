@@ -16,7 +16,7 @@ pub use bpf::{Instruction, attach_device_program, load_device_program};
 pub use child::ChildStep;
 pub use clone::{ChildFailure, Clone, Cloned, Credentials, clone_held};
 pub use detach::{default_signals, detach, ready_signals};
-pub use fd::trim_heap;
+pub use fd::{duplicate, trim_heap};
 pub use fork::{Fork, exit_now, fork, reap_child, spawn_grouped};
 pub use perf::{PerfCount, PerfCounter, PerfEvent, try_perf_cgroups, try_perf_event};
 pub use pidfd::{ExitInfo, Pidfd};

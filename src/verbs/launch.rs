@@ -10,7 +10,7 @@ use super::context::Context;
 use super::place::Host;
 use super::refuse::unsupported;
 use crate::cli::Verb;
-use crate::config::{Config, Settings, Untrusted};
+use crate::config::{Config, FetchAs, Settings, Untrusted};
 use crate::container::{ContainerId, STATE_VERSION};
 use crate::error::{Error, Result};
 use crate::fetcher::{self, Job, Uri};
@@ -52,7 +52,7 @@ pub fn run(settings: &Settings, input: &mut impl Read, stayed: Option<Stayed>) -
     let (cgroups, unit) = host.place(&id, &context.config, &set).map_err(|e| context.scope.explain(&id, e))?;
     let inherited: Vec<(OsString, OsString)> = std::env::vars_os().collect();
     let job = job(&id, &executor.command, &sandbox, account.name.clone(), &context.config, &inherited, &untrusted);
-    let fetch = fetcher::plan(&job)?;
+    let fetch = fetcher::plan(&job, fetcher::find)?;
 
     let mut checkpoint = Checkpoint {
         version: STATE_VERSION,
@@ -143,7 +143,10 @@ fn job(
         cache: uri.cache,
         output_file: uri.output_file.clone(),
     });
-    let trusted = inherited.iter().filter(|(name, value)| !untrusted.may_have_set(name, value));
+    // Without URIs nobody looks at it.
+    let trusted =
+        inherited.iter().filter(|(name, value)| !command.uris.is_empty() && !untrusted.may_have_set(name, value));
+    let environment: Vec<_> = trusted.cloned().collect();
     Job {
         container: id.to_string(),
         uris: uris.collect(),
@@ -152,7 +155,23 @@ fn job(
         frameworks_home: config.frameworks_home.clone(),
         hadoop_home: config.hadoop_home.clone(),
         launcher_dir: config.launcher_dir.clone(),
-        // Without URIs nobody looks at it.
-        environment: if command.uris.is_empty() { Vec::new() } else { trusted.cloned().collect() },
+        own: own_fetcher(config, &environment),
+        environment,
+        as_root: config.fetching.fetch_as == FetchAs::Root,
+        progress: false,
+    }
+}
+
+fn own_fetcher(config: &Config, environment: &[(OsString, OsString)]) -> fetcher::Settings {
+    let settings = &config.fetching;
+    fetcher::Settings {
+        connect_timeout: settings.fetcher_connect_timeout,
+        stall_timeout: settings.fetcher_stall_timeout,
+        size_limit: settings.fetcher_size_limit,
+        cache_dir: settings
+            .fetcher_cache_dir
+            .clone()
+            .or_else(|| fetcher::default_dir(environment, nix::unistd::geteuid().is_root())),
+        cache_size: settings.fetcher_cache_size,
     }
 }

@@ -1,6 +1,6 @@
 // Made from proto/ by tests/generated.rs; not to be edited.
 
-pub(in crate::protocol) static MESSAGES: [MessageEntry; 76] = [
+pub(in crate::protocol) static MESSAGES: [MessageEntry; 80] = [
     MessageEntry {
         name: "mesos.CommandInfo",
         fields: &[
@@ -475,6 +475,40 @@ pub(in crate::protocol) static MESSAGES: [MessageEntry; 76] = [
         ],
     },
     MessageEntry {
+        name: "mesos_ecp.fetch.Cache",
+        fields: &[
+            FieldEntry { number: 1, name: "directory", label: Label::Required, message: None },
+            FieldEntry { number: 2, name: "size", label: Label::Required, message: None },
+        ],
+    },
+    MessageEntry {
+        name: "mesos_ecp.fetch.Item",
+        fields: &[
+        ],
+    },
+    MessageEntry {
+        name: "mesos_ecp.fetch.Owner",
+        fields: &[
+            FieldEntry { number: 1, name: "uid", label: Label::Required, message: None },
+            FieldEntry { number: 2, name: "gid", label: Label::Required, message: None },
+        ],
+    },
+    MessageEntry {
+        name: "mesos_ecp.fetch.Request",
+        fields: &[
+            FieldEntry { number: 1, name: "version", label: Label::Required, message: None },
+            FieldEntry { number: 2, name: "items", label: Label::Repeated, message: Some(70) },
+            FieldEntry { number: 3, name: "sandbox", label: Label::Required, message: None },
+            FieldEntry { number: 4, name: "sandbox_path", label: Label::Required, message: None },
+            FieldEntry { number: 5, name: "report", label: Label::Required, message: None },
+            FieldEntry { number: 6, name: "owner", label: Label::Optional, message: Some(71) },
+            FieldEntry { number: 7, name: "connect_timeout_ms", label: Label::Required, message: None },
+            FieldEntry { number: 8, name: "stall_timeout_ms", label: Label::Required, message: None },
+            FieldEntry { number: 9, name: "size_limit", label: Label::Required, message: None },
+            FieldEntry { number: 10, name: "cache", label: Label::Optional, message: Some(69) },
+        ],
+    },
+    MessageEntry {
         name: "mesos_ecp.isolator.Call",
         fields: &[
             FieldEntry { number: 1, name: "container_id", label: Label::Required, message: None },
@@ -492,9 +526,9 @@ pub(in crate::protocol) static MESSAGES: [MessageEntry; 76] = [
         name: "mesos_ecp.state.Checkpoint",
         fields: &[
             FieldEntry { number: 1, name: "version", label: Label::Required, message: None },
-            FieldEntry { number: 2, name: "owner", label: Label::Required, message: Some(74) },
-            FieldEntry { number: 4, name: "first", label: Label::Optional, message: Some(74) },
-            FieldEntry { number: 11, name: "hierarchies", label: Label::Repeated, message: Some(73) },
+            FieldEntry { number: 2, name: "owner", label: Label::Required, message: Some(78) },
+            FieldEntry { number: 4, name: "first", label: Label::Optional, message: Some(78) },
+            FieldEntry { number: 11, name: "hierarchies", label: Label::Repeated, message: Some(77) },
         ],
     },
     MessageEntry {
@@ -565,30 +599,46 @@ impl Described for mesos::fetcher::LegacyFetcherInfo {
     const INDEX: TableIndex = TableIndex(68);
 }
 
-impl Described for isolator::Call {
+impl Described for fetch::Cache {
     const INDEX: TableIndex = TableIndex(69);
 }
 
-impl Described for isolator::Reply {
+impl Described for fetch::Item {
     const INDEX: TableIndex = TableIndex(70);
 }
 
-impl Described for state::Checkpoint {
+impl Described for fetch::Owner {
     const INDEX: TableIndex = TableIndex(71);
 }
 
-impl Described for state::Ended {
+impl Described for fetch::Request {
     const INDEX: TableIndex = TableIndex(72);
 }
 
-impl Described for state::Hierarchy {
+impl Described for isolator::Call {
     const INDEX: TableIndex = TableIndex(73);
 }
 
-impl Described for state::Process {
+impl Described for isolator::Reply {
     const INDEX: TableIndex = TableIndex(74);
 }
 
-impl Described for state::Resources {
+impl Described for state::Checkpoint {
     const INDEX: TableIndex = TableIndex(75);
+}
+
+impl Described for state::Ended {
+    const INDEX: TableIndex = TableIndex(76);
+}
+
+impl Described for state::Hierarchy {
+    const INDEX: TableIndex = TableIndex(77);
+}
+
+impl Described for state::Process {
+    const INDEX: TableIndex = TableIndex(78);
+}
+
+impl Described for state::Resources {
+    const INDEX: TableIndex = TableIndex(79);
 }

@@ -1,0 +1,53 @@
+//! Making room: what was not used for longest goes first, and what dead downloads left goes anyway.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::time::SystemTime;
+
+use super::directory::Directory;
+use super::lock::Lock;
+
+/// Removes files until at most `size` bytes are left. One that somebody has open stays readable for it.
+pub fn until(directory: &Directory, size: u64) -> io::Result<()> {
+    let mut files = Vec::new();
+    for name in directory.names()? {
+        if let Some(key) = name.strip_suffix(".part").filter(|key| is_key(key)) {
+            remove_abandoned(directory, key)?;
+        } else if is_key(&name)
+            && let Some(file) = directory.open(&name)?
+        {
+            let found = file.metadata()?;
+            files.push((found.modified().unwrap_or(SystemTime::UNIX_EPOCH), found.len(), name));
+        }
+    }
+    files.sort();
+    let mut kept: u64 = files.iter().map(|(_, length, _)| length).sum();
+    for (_, length, name) in files {
+        if kept <= size {
+            break;
+        }
+        let lock = format!("{name}.lock");
+        // Without its lock, whoever waits for it would find it gone between two looks, and fetch it again: no harm.
+        let held = Lock::try_take(directory, &lock)?;
+        directory.remove(&name)?;
+        if held.is_some() {
+            directory.remove(&lock)?;
+        }
+        kept -= length;
+    }
+    Ok(())
+}
+
+/// What a killed process had begun to download.
+fn remove_abandoned(directory: &Directory, key: &str) -> io::Result<()> {
+    let lock = format!("{key}.lock");
+    if let Some(_held) = Lock::try_take(directory, &lock)? {
+        directory.remove(&format!("{key}.part"))?;
+        directory.remove(&lock)?;
+    }
+    Ok(())
+}
+
+fn is_key(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}

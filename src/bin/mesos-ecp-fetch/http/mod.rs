@@ -1,0 +1,12 @@
+//! Files from web servers.
+#![forbid(unsafe_code)]
+
+mod agent;
+mod download;
+mod forward;
+mod proxy;
+mod url;
+mod words;
+
+pub use download::Client;
+pub use url::Url;

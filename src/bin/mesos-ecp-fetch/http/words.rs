@@ -1,0 +1,51 @@
+//! Failures of the HTTP library in words.
+#![forbid(unsafe_code)]
+
+use std::io::ErrorKind;
+
+use ureq::{Error, Timeout};
+
+use super::url::Url;
+use crate::error::Download;
+use crate::order::Limits;
+
+/// Why the server could not be asked, or the answer not be read.
+pub fn transport(url: &Url, error: &Error, limits: &Limits, proxied: bool) -> Download {
+    let through = if proxied { " (through the proxy of the environment)" } else { "" };
+    let passing = match error {
+        Error::Io(error) => {
+            matches!(
+                error.kind(),
+                ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted
+            )
+        }
+        _ => false,
+    };
+    let reason = format!("{}{through}", reason(error, limits));
+    Download::Transport { url: url.to_string(), reason, passing }
+}
+
+fn reason(error: &Error, limits: &Limits) -> String {
+    match error {
+        Error::Io(error) if error.kind() == ErrorKind::UnexpectedEof => {
+            "the connection ended before all of the answer had come".to_owned()
+        }
+        // A lookup's failures have no number.
+        Error::Io(error) => error.to_string(),
+        Error::Timeout(Timeout::Connect) => {
+            format!("no connection stood after {:?} (--fetcher_connect_timeout)", limits.connect)
+        }
+        Error::Timeout(Timeout::Resolve) => {
+            format!("its host was not resolved after {:?} (--fetcher_connect_timeout)", limits.connect)
+        }
+        Error::Timeout(_) => format!("nothing came for {:?} (--fetcher_stall_timeout)", limits.stall),
+        Error::HostNotFound => "its host is not known".to_owned(),
+        Error::Rustls(error) => {
+            format!(
+                "TLS failed: {error}; if its authority is one of your own, have SSL_CERT_FILE in the agent's environment name it"
+            )
+        }
+        Error::Protocol(error) => format!("the server does not speak HTTP as it should: {error}"),
+        error => error.to_string(),
+    }
+}
