@@ -132,7 +132,7 @@ fn fetchers_and_isolator_programs_see_the_host() {
     agent.helper("eye", &note);
     agent.fetcher("getconf _NPROCESSORS_ONLN > fetched");
     let isolator_dir = format!("--isolator_dir={}", agent.libexec.display());
-    let task = agent.task(&format!("{AWAIT_GO}; exit 7")).uri(uri("http://127.0.0.1:9/x")).flag(&isolator_dir);
+    let task = agent.task(&format!("{AWAIT_GO}; exit 7")).uri(uri("hdfs://127.0.0.1:9/x")).flag(&isolator_dir);
     let container = task.launch();
     container.usage();
     container.update(&[("cpus", 0.2)]);

@@ -9,8 +9,8 @@ use crate::agent::messages::uri;
 use crate::agent::{Agent, NOBODY, need_root, patient};
 use crate::refusals::assert_says;
 
-/// A URI that only the agent's `mesos-fetcher` can fetch: nobody listens there.
-const REMOTE: &str = "http://127.0.0.1:9/remote.bin";
+/// A URI that only the agent's `mesos-fetcher` can fetch.
+const REMOTE: &str = "hdfs://127.0.0.1:9/remote.bin";
 
 /// A file of this host, outside all sandboxes, with this mode.
 fn artifact(agent: &Agent, name: &str, mode: u32) -> PathBuf {
@@ -112,7 +112,7 @@ fn an_output_file_outside_the_sandbox_is_refused() {
 fn more_uris_than_a_fetcher_can_be_told_fail_at_once() {
     let agent = Agent::new();
     agent.fetcher("sleep 1000");
-    let many = (0..2500).map(|n| uri(&format!("http://127.0.0.1:9/some/directory/of/a/server/file-{n}.bin")));
+    let many = (0..2500).map(|n| uri(&format!("hdfs://127.0.0.1:9/some/directory/of/a/server/file-{n}.bin")));
     let task = many.fold(agent.task("exit 0"), |task, uri| task.uri(uri));
     let (_, launch) = task.spawn();
     // The fetcher would take its time, and the default of --fetch_timeout is ten minutes.

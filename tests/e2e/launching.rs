@@ -9,8 +9,8 @@ use crate::agent::messages::uri;
 use crate::agent::processes::{Process, signal};
 use crate::agent::{Agent, Call, Container, eventually};
 
-/// A URI that only the agent's `mesos-fetcher` can fetch: nobody listens there.
-const SLOW: &str = "http://127.0.0.1:9/slow.bin";
+/// A URI that only the agent's `mesos-fetcher` can fetch.
+const SLOW: &str = "hdfs://127.0.0.1:9/slow.bin";
 
 /// Starts a launch that is busy fetching until the file `open` is there.
 fn slow_launch(agent: &Agent) -> (Container<'_>, Call<'_>) {

@@ -81,7 +81,7 @@ fn a_fetcher_that_does_not_die_fails_the_launch_in_time() {
     let agent = Agent::builder().flag("--fetch_timeout=3secs").flag("--cgroups_destroy_timeout=1secs").build();
     agent.fetcher("echo $$ > fetcher; exec sleep 1000");
     let mark = agent.path("mark");
-    let task = agent.task(&format!("touch {}", mark.display())).uri(uri("http://127.0.0.1:9/slow.bin"));
+    let task = agent.task(&format!("touch {}", mark.display())).uri(uri("hdfs://127.0.0.1:9/slow.bin"));
     let begin = Instant::now();
     let (container, launch) = task.spawn();
     let pid = container.pid("fetcher");

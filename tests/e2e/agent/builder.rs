@@ -22,6 +22,7 @@ pub struct Builder {
     unit: Option<String>,
     stay_in_unit: bool,
     prefix: String,
+    own_fetcher: Option<bool>,
 }
 
 impl Builder {
@@ -40,6 +41,13 @@ impl Builder {
     /// Runs the agent as `nobody`; needs root.
     pub fn unprivileged(mut self) -> Self {
         self.account = Some(NOBODY);
+        self
+    }
+
+    /// Runs a copy of the program, in a directory that only its account can enter, with `mesos-ecp-fetch` beside it or
+    /// without.
+    pub fn own_fetcher(mut self, installed: bool) -> Self {
+        self.own_fetcher = Some(installed);
         self
     }
 
@@ -110,10 +118,15 @@ impl Builder {
         let own_work_dir = directory("work");
         let (runtime_dir, other_work_dir) = self.beside.unwrap_or((own_runtime_dir, None));
         let mut binary = PathBuf::from(env!("CARGO_BIN_EXE_mesos-ecp"));
-        if self.account.is_some() {
+        if self.account.is_some() || self.own_fetcher.is_some() {
             // The build directory may be closed to others.
-            let copy = root.path().join("mesos-ecp");
+            let copies = directory("bin");
+            fs::set_permissions(&copies, fs::Permissions::from_mode(0o700)).unwrap();
+            let copy = copies.join("mesos-ecp");
             install(&binary, &copy);
+            if self.own_fetcher != Some(false) {
+                install(&binary.with_file_name("mesos-ecp-fetch"), &copies.join("mesos-ecp-fetch"));
+            }
             binary = copy;
         }
         let mut flags = self.flags;

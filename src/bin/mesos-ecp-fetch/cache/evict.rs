@@ -13,11 +13,16 @@ pub fn until(directory: &Directory, size: u64) -> io::Result<()> {
     for name in directory.names()? {
         if let Some(key) = name.strip_suffix(".part").filter(|key| is_key(key)) {
             remove_abandoned(directory, key)?;
-        } else if is_key(&name)
-            && let Some(file) = directory.open(&name)?
-        {
-            let found = file.metadata()?;
-            files.push((found.modified().unwrap_or(SystemTime::UNIX_EPOCH), found.len(), name));
+        } else if is_key(&name) {
+            match directory.open(&name) {
+                Ok(Some(file)) => {
+                    let found = file.metadata()?;
+                    files.push((found.modified().unwrap_or(SystemTime::UNIX_EPOCH), found.len(), name));
+                }
+                Ok(None) => {}
+                // Nothing that a download left; a directory stays where it is.
+                Err(_) => drop(directory.remove(&name)),
+            }
         }
     }
     files.sort();
