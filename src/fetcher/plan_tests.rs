@@ -102,6 +102,67 @@ fn other_schemes_are_handed_over_and_neighbours_together() {
     );
 }
 
+fn own_steps(uris: impl IntoIterator<Item = Uri>) -> Vec<Step> {
+    plan(&job(uris), || Some("/bin/mesos-ecp-fetch".into())).unwrap().steps
+}
+
+fn from_web(url: &str, to: &str, extract: bool) -> Item {
+    Item { url: Some(url.into()), to: vec![to.into()], extract: extract.then_some(true), ..Item::default() }
+}
+
+#[test]
+fn the_own_fetcher_gets_web_and_archives_where_it_is_installed() {
+    let uris = ["http://h/a", "HTTPS://h/b.tgz", "/f", "/x.zip", "hdfs://h/c.tgz", "http://h/d"].map(Uri::new);
+    let packed = Item { to: vec!["x.zip".into()], extract: Some(true), ..Item::default() };
+    assert_eq!(
+        own_steps(uris.clone()),
+        [
+            Step::Own(vec![from_web("http://h/a", "a", false), from_web("HTTPS://h/b.tgz", "b.tgz", true)]),
+            copied("/f", &["f"], false),
+            copied("/x.zip", &["x.zip"], false),
+            Step::Own(vec![packed]),
+            Step::HandOver(vec![uris[4].clone()]),
+            Step::Own(vec![from_web("http://h/d", "d", false)]),
+        ]
+    );
+    let found = plan(&job(uris), || Some("/bin/mesos-ecp-fetch".into())).unwrap();
+    assert_eq!(found.program().unwrap(), Path::new("/bin/mesos-ecp-fetch"));
+    assert_eq!(found.handed_over(), "http://h/a, HTTPS://h/b.tgz, x.zip, hdfs://h/c.tgz, http://h/d");
+}
+
+#[test]
+fn it_is_looked_for_only_if_it_is_needed() {
+    let never = || panic!("nothing needs it");
+    assert!(plan(&job(["/f", "hdfs://h/a"].map(Uri::new)), never).is_ok());
+    let kept = Uri { extract: false, ..Uri::new("/x.zip") };
+    assert!(plan(&job([kept]), never).is_ok());
+}
+
+#[test]
+fn only_what_comes_from_the_web_is_cached_and_only_if_there_is_a_cache() {
+    let cached = |value: &str| Uri { cache: Some(true), ..Uri::new(value) };
+    let cache_of = |own: Settings, value: &str| {
+        let job = Job { own, ..job([cached(value)]) };
+        let plan = plan(&job, || Some("/bin/mesos-ecp-fetch".into())).unwrap();
+        plan.cache_dir().map(Path::to_owned)
+    };
+    let with = || Settings { cache_dir: Some("/cache".into()), cache_size: 1, ..Settings::default() };
+    assert_eq!(cache_of(with(), "http://h/a").unwrap(), Path::new("/cache"));
+    assert_eq!(cache_of(with(), "/x.zip"), None);
+    assert_eq!(cache_of(Settings { cache_size: 0, ..with() }, "http://h/a"), None);
+    assert_eq!(cache_of(Settings { cache_dir: None, ..with() }, "http://h/a"), None);
+}
+
+#[test]
+fn passwords_stand_in_no_message() {
+    for value in ["http://u:secret@h/", "http://u:secret@h/stdout", "hdfs://u:secret@h/it's"] {
+        assert!(!refused(Uri::new(value)).contains("secret"), "{value}");
+    }
+    let without = Job { launcher_dir: None, ..job([Uri::new("http://u:secret@h/a")]) };
+    let message = plan(&without, || None).unwrap_err().to_string();
+    assert!(!message.contains("secret") && message.contains("http://h/a"), "{message}");
+}
+
 #[test]
 fn output_file_may_have_directories() {
     assert_eq!(steps([to_output_file("a/b/..c")]), [copied("/srv/plain.txt", &["a", "b", "..c"], false)]);

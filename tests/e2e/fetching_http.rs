@@ -1,13 +1,12 @@
 //! Files from web servers, good and bad ones.
 
 use std::fs;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::MetadataExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, getsockname, listen, socket};
-use std::os::fd::AsRawFd;
+use nix::sys::socket::{Backlog, listen};
 
 use crate::agent::messages::uri;
 use crate::agent::{Agent, NOBODY, eventually, need_root, patient, skip};
@@ -202,11 +201,9 @@ fn refused_in_time(agent: &Agent, url: &str) -> String {
 #[test]
 fn a_connection_that_does_not_stand_is_given_up() {
     // A listener whose queue is full: the kernel answers no more.
-    let listener = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
-    bind(listener.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0)).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listen(&listener, Backlog::new(0).unwrap()).unwrap();
-    let port = getsockname::<SockaddrIn>(listener.as_raw_fd()).unwrap().port();
-    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let address = listener.local_addr().unwrap();
     let mut queued = Vec::new();
     while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
         queued.push(stream);

@@ -1,6 +1,7 @@
 //! What real agents sent, played to the program from launch to the end.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use crate::agent::container::AWAIT_GO;
 use crate::agent::fixture::{Fixture, documented};
@@ -192,39 +193,57 @@ fn uris_are_fetched_before_the_executor_starts() {
     need_root!();
     for fixture in Fixture::all("uris") {
         let agent = Agent::new();
-        let artifacts = agent.path("artifacts-with-a-longer-path-than-before");
-        fs::create_dir(&artifacts).unwrap();
-        for name in ["tool.sh", "plain.txt"] {
-            fs::write(artifacts.join(name), format!("{name}\n")).unwrap();
-        }
-        archive(&artifacts);
-        // The program may fetch some of them itself; the helper does what it is asked for.
-        let from = artifacts.display();
-        let fetch = format!(
-            "asked=\"$MESOS_FETCHER_INFO $MESOS_EXECUTOR_URIS\"
-            case $asked in *{from}/hello.tar.gz*) tar xzf {from}/hello.tar.gz ;; esac
-            case $asked in *{from}/plain.txt*) cp {from}/plain.txt . ;; esac
-            case $asked in *{from}/tool.sh*) cp {from}/tool.sh . && chmod 755 tool.sh ;; esac"
-        );
-        agent.fetcher(&format!("env >> {}\n{fetch}", agent.path("fetcher.log").display()));
-        agent.helper("mesos-executor", "ls; test -x tool.sh && cat plain.txt hello.txt");
-        let to = artifacts.to_str().unwrap();
-        let moved = |command: &mut Message| {
-            command.edit(1, |uri| uri.replace(1, "/srv/artifacts", to));
-        };
-        let container = fixture.task(&agent).edit_command(moved).launch();
-        container.complete().assert_status(0);
-        let stdout = container.file("stdout");
-        assert!(stdout.contains("plain.txt\nhello\n"), "{stdout}");
-        if let Ok(environment) = fs::read_to_string(agent.path("fetcher.log")) {
-            check_fetcher_environment(&environment, to);
-        }
-        agent.assert_nothing_left();
+        let artifacts = artifacts(&agent);
+        fetch_and_run(&agent, &fixture, &artifacts);
     }
 }
 
+#[test]
+fn uris_are_fetched_by_the_agents_fetcher_where_ours_is_not_installed() {
+    need_root!();
+    for fixture in Fixture::all("uris") {
+        let agent = Agent::builder().own_fetcher(false).build();
+        let artifacts = artifacts(&agent);
+        // The program fetches some of them itself; the helper does what it is asked for.
+        let from = artifacts.display();
+        let fetch = format!(
+            "asked=\"$MESOS_FETCHER_INFO $MESOS_EXECUTOR_URIS\"
+            case $asked in *{from}/hello.tar.gz*) tar xzf {from}/hello.tar.gz ;; esac"
+        );
+        agent.fetcher(&format!("env >> {}\n{fetch}", agent.path("fetcher.log").display()));
+        fetch_and_run(&agent, &fixture, &artifacts);
+        let environment = fs::read_to_string(agent.path("fetcher.log")).unwrap();
+        check_fetcher_environment(&environment, artifacts.to_str().unwrap());
+    }
+}
+
+/// Launches with the captured URIs, which are `artifacts` now, and an executor that looks at what came.
+fn fetch_and_run(agent: &Agent, fixture: &Fixture, artifacts: &Path) {
+    agent.helper("mesos-executor", "ls; test -x tool.sh && cat plain.txt hello.txt");
+    let to = artifacts.to_str().unwrap();
+    let moved = |command: &mut Message| {
+        command.edit(1, |uri| uri.replace(1, "/srv/artifacts", to));
+    };
+    let container = fixture.task(agent).edit_command(moved).launch();
+    container.complete().assert_status(0);
+    let stdout = container.file("stdout");
+    assert!(stdout.contains("plain.txt\nhello\n"), "{stdout}");
+    agent.assert_nothing_left();
+}
+
+/// What the captured URIs name.
+fn artifacts(agent: &Agent) -> PathBuf {
+    let artifacts = agent.path("artifacts-with-a-longer-path-than-before");
+    fs::create_dir(&artifacts).unwrap();
+    for name in ["tool.sh", "plain.txt"] {
+        fs::write(artifacts.join(name), format!("{name}\n")).unwrap();
+    }
+    archive(&artifacts);
+    artifacts
+}
+
 /// Makes `hello.tar.gz` with `hello.txt` in it.
-fn archive(directory: &std::path::Path) {
+fn archive(directory: &Path) {
     fs::write(directory.join("hello.txt"), "hello\n").unwrap();
     let mut tar = std::process::Command::new("tar");
     tar.args(["czf", "hello.tar.gz", "hello.txt"]).current_dir(directory);

@@ -131,9 +131,13 @@ mod tests {
 
     #[test]
     fn times() {
-        for (text, seconds, nanoseconds) in
-            [("1", 1, 0), ("1.000000001", 1, 1), ("-1.25", -2, 750_000_000), ("-3", -3, 0), ("5.1234567891", 5, 123_456_789)]
-        {
+        for (text, seconds, nanoseconds) in [
+            ("1", 1, 0),
+            ("1.000000001", 1, 1),
+            ("-1.25", -2, 750_000_000),
+            ("-3", -3, 0),
+            ("5.1234567891", 5, 123_456_789),
+        ] {
             assert_eq!(time(text.as_bytes()), Some(TimeSpec::new(seconds, nanoseconds)), "{text}");
         }
         for text in ["", "x", "1.x", "99999999999999999999", "1.\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}"] {
