@@ -30,7 +30,8 @@ fn reason(error: &Error, limits: &Limits) -> String {
         Error::Io(error) if error.kind() == ErrorKind::UnexpectedEof => {
             "the connection ended before all of the answer had come".to_owned()
         }
-        // A lookup's failures have no number.
+        // So the handshake's failures come.
+        Error::Io(error) if error.kind() == ErrorKind::InvalidData => tls_failed(error),
         Error::Io(error) => error.to_string(),
         Error::Timeout(Timeout::Connect) => {
             format!("no connection stood after {:?} (--fetcher_connect_timeout)", limits.connect)
@@ -40,12 +41,14 @@ fn reason(error: &Error, limits: &Limits) -> String {
         }
         Error::Timeout(_) => format!("nothing came for {:?} (--fetcher_stall_timeout)", limits.stall),
         Error::HostNotFound => "its host is not known".to_owned(),
-        Error::Rustls(error) => {
-            format!(
-                "TLS failed: {error}; if its authority is one of your own, have SSL_CERT_FILE in the agent's environment name it"
-            )
-        }
+        Error::Rustls(error) => tls_failed(error),
         Error::Protocol(error) => format!("the server does not speak HTTP as it should: {error}"),
         error => error.to_string(),
     }
+}
+
+fn tls_failed(error: &impl std::fmt::Display) -> String {
+    format!(
+        "TLS failed: {error}; if its authority is one of your own, have SSL_CERT_FILE in the agent's environment name it"
+    )
 }
