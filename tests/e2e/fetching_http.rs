@@ -135,9 +135,14 @@ fn an_answer_that_is_no_file_is_named() {
     assert_says(&reason, &[&server.url("/404"), "404 Not Found"]);
     assert!(!reason.contains("secret"), "{reason}");
     assert_says(&refused(&agent, &server.url("/206")), &["206"]);
-    assert_eq!(server.lines().len(), 2, "they are not asked for again");
+    // Another URI follows: the program is started and waited for.
+    let later = agent.path("later");
+    fs::write(&later, "").unwrap();
+    let task = agent.task("exit 0").uri(uri(&server.url("/410"))).uri(uri(later.to_str().unwrap()));
+    assert_says(&task.refused(), &[&server.url("/410"), "410 Gone"]);
+    assert_eq!(server.lines().len(), 3, "they are not asked for again");
     assert_says(&refused(&agent, &server.url("/503")), &["503 Service Unavailable"]);
-    assert_eq!(server.lines().len(), 5, "two more tries");
+    assert_eq!(server.lines().len(), 6, "two more tries");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::archives::{gzip, zip, Zipped};
+use super::archives::{Zipped, gzip, zip};
 use super::*;
 
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -44,11 +44,18 @@ fn fill_more(root: &Path) {
 }
 
 fn installed(program: &str) -> bool {
-    Command::new(program).arg("--help").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+    Command::new(program)
+        .arg("--help")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok()
 }
 
 fn shell(directory: &Path, script: &str) {
-    let output = Command::new("sh").args(["-ec", &format!("umask 022; {script}")]).current_dir(directory).output().unwrap();
+    let output =
+        Command::new("sh").args(["-ec", &format!("umask 022; {script}")]).current_dir(directory).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     // Such as that of old formats, which have no room for a long name: then there is nothing to compare.
     assert!(output.status.success(), "{script}: {said}");
@@ -89,7 +96,8 @@ fn tar_of_every_format() {
         packs.push(("x.tar", format!("tar --format=posix -S --sparse-version={version} -cf ARCHIVE .")));
     }
     for format in ["v7", "ustar"] {
-        packs.push(("x.tar", format!("tar --format={format} --exclude='*longlong*' --exclude=long-link -cf ARCHIVE .")));
+        packs
+            .push(("x.tar", format!("tar --format={format} --exclude='*longlong*' --exclude=long-link -cf ARCHIVE .")));
     }
     for (name, program, flag) in [("x.tgz", "gzip", "z"), ("x.tar.bz2", "bzip2", "j"), ("x.txz", "xz", "J")] {
         if installed(program) {
