@@ -66,9 +66,8 @@ impl<'a> Beneath<'a> {
 
     fn resolved(&self, components: &[Vec<u8>]) -> Result<OwnedFd, Errno> {
         let path = components.join(&b'/');
-        let how = OpenHow::new()
-            .flags(DIRECTORY)
-            .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+        let how =
+            OpenHow::new().flags(DIRECTORY).resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS);
         for _ in 1..TRIES {
             match openat2(self.root, path.as_slice(), how) {
                 Err(Errno::EAGAIN) => {}

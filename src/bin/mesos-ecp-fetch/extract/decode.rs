@@ -42,8 +42,10 @@ impl<R: Read> Read for Xz<R> {
         self.0.read(buffer).map_err(|error| match error.kind() {
             io::ErrorKind::OutOfMemory => io::Error::new(
                 error.kind(),
-                format!("it takes more memory to decompress than it is given ({} MiB): compress it with xz -9 or less",
-                    XZ_MEMORY_KIB >> 10),
+                format!(
+                    "it takes more memory to decompress than it is given ({} MiB): compress it with xz -9 or less",
+                    XZ_MEMORY_KIB >> 10
+                ),
             ),
             _ => error,
         })

@@ -98,8 +98,9 @@ fn extract_with(
         Kind::Tar => decode::plain(archive)
             .map_err(|error| report.archive(error))
             .and_then(|stream| tar::extract(stream, &mut tree, &mut budget, &report)),
-        Kind::Gzip => gunzip(archive, name, &mut tree, &mut budget)
-            .map_err(|failure| report.member(name.as_bytes(), failure)),
+        Kind::Gzip => {
+            gunzip(archive, name, &mut tree, &mut budget).map_err(|failure| report.member(name.as_bytes(), failure))
+        }
         Kind::Zip => zip::extract(archive, &mut tree, &mut budget, &report),
     };
     // Also of what stays after a failure.

@@ -140,10 +140,9 @@ impl<'a> Tree<'a> {
             other => return Err(Failure::refused(format!("is a hard link to {other}"))),
         }
         let (parent, name) = self.place_of(path)?;
-        let (temporary, ()) = Temporary::make(&parent, |temporary| {
-            linkat(&from, source, parent.as_ref(), temporary, AtFlags::empty())
-        })
-        .map_err(Failure::write("make a hard link"))?;
+        let (temporary, ()) =
+            Temporary::make(&parent, |temporary| linkat(&from, source, parent.as_ref(), temporary, AtFlags::empty()))
+                .map_err(Failure::write("make a hard link"))?;
         self.last = None;
         temporary.place_hard_link(name).map_err(|errno| in_the_way(errno, &parent, name, "rename the link to its name"))
     }

@@ -52,7 +52,10 @@ fn refuse_overlaps<R: Read + Seek>(archive: &ZipArchive<R>) -> io::Result<()> {
     }
     ranges.sort_unstable();
     if ranges.windows(2).any(|pair| matches!(pair, [(_, end), (next, _)] if end > next)) {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "its members overlap, as in an archive made to do harm"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "its members overlap, as in an archive made to do harm",
+        ));
     }
     Ok(())
 }

@@ -67,11 +67,7 @@ impl<R: Read> Members<R> {
     }
 
     /// The next one, after the content of the one before was copied or skipped.
-    pub(super) fn next(
-        &mut self,
-        budget: &mut Budget,
-        report: &Report<'_>,
-    ) -> Result<Option<Member>, ExtractError> {
+    pub(super) fn next(&mut self, budget: &mut Budget, report: &Report<'_>) -> Result<Option<Member>, ExtractError> {
         let mut extensions = Extensions::default();
         while let Some(header) = self.header(report)? {
             let twice = || report.malformed("it has two headers of a kind for one member");

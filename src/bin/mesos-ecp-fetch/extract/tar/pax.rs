@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn values_may_hold_anything() {
-        let pax = Pax::parse(b"12 path=a\nb\n18 SCHILY.x=\n\n=\0\xff\n21 mtime=1700000000.5\n9 size=8\n").unwrap();
+        let pax = Pax::parse(b"12 path=a\nb\n18 SCHILY.x=\n\n=\0\xff\n22 mtime=1700000000.5\n9 size=8\n").unwrap();
         assert_eq!(pax.path.unwrap(), b"a\nb");
         assert_eq!(pax.modified.unwrap(), TimeSpec::new(1_700_000_000, 500_000_000));
         assert_eq!(pax.size, Some(8));
@@ -131,9 +131,13 @@ mod tests {
 
     #[test]
     fn times() {
-        for (text, seconds, nanoseconds) in
-            [("1", 1, 0), ("1.000000001", 1, 1), ("-1.25", -2, 750_000_000), ("-3", -3, 0), ("5.1234567891", 5, 123_456_789)]
-        {
+        for (text, seconds, nanoseconds) in [
+            ("1", 1, 0),
+            ("1.000000001", 1, 1),
+            ("-1.25", -2, 750_000_000),
+            ("-3", -3, 0),
+            ("5.1234567891", 5, 123_456_789),
+        ] {
             assert_eq!(time(text.as_bytes()), Some(TimeSpec::new(seconds, nanoseconds)), "{text}");
         }
         for text in ["", "x", "1.x", "99999999999999999999", "1.\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}"] {

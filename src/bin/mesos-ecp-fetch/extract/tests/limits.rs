@@ -98,7 +98,9 @@ fn entries_are_limited() {
 #[test]
 fn paths_are_limited() {
     let deep = "d/".repeat(600);
-    assert!(bomb("x.tar", &Tar::new().pax(&[("path", deep.as_bytes())]).file("f", "").end()).contains("512 directories"));
+    assert!(
+        bomb("x.tar", &Tar::new().pax(&[("path", deep.as_bytes())]).file("f", "").end()).contains("512 directories")
+    );
     let long = "long-name/".repeat(500);
     assert!(bomb("x.tar", &Tar::new().pax(&[("path", long.as_bytes())]).file("f", "").end()).contains("4095"));
     let host = Host::new();

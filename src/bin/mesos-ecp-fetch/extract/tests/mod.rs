@@ -117,7 +117,8 @@ fn snapshot(root: &Path) -> Vec<String> {
                 directories.extend(metadata.is_dir().then(|| path.clone()));
                 Vec::new()
             };
-            let times = if metadata.is_symlink() { 0 } else { metadata.mtime_nsec() + metadata.mtime() * 1_000_000_000 };
+            let times =
+                if metadata.is_symlink() { 0 } else { metadata.mtime_nsec() + metadata.mtime() * 1_000_000_000 };
             lines.push(format!(
                 "{:?} {:o} {times} {} {}",
                 path.strip_prefix(root).unwrap(),

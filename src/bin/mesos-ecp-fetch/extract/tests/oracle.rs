@@ -44,13 +44,19 @@ fn fill_more(root: &Path) {
 }
 
 fn installed(program: &str) -> bool {
-    Command::new(program).arg("--help").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+    Command::new(program)
+        .arg("--help")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok()
 }
 
 fn shell(directory: &Path, script: &str) {
-    let output = Command::new("sh").args(["-ec", &format!("umask 022; {script}")]).current_dir(directory).output().unwrap();
+    let output =
+        Command::new("sh").args(["-ec", &format!("umask 022; {script}")]).current_dir(directory).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    // Such as that of old formats, which have no room for a long name: then there is nothing to compare.
     assert!(output.status.success(), "{script}: {said}");
 }
 
@@ -66,7 +72,7 @@ fn compared(host: &Host, name: &str, pack: &str, unpack: &str) {
     let limits = Limits { bytes: 64 << 20, entries: 1000 };
     host.extract_within(name, &fs::read(&archive).unwrap(), &limits).unwrap_or_else(|error| panic!("{pack}: {error}"));
     let (theirs, ours) = (snapshot(&host.path("theirs")), snapshot(&host.path("box")));
-    assert!(ours.len() > 10);
+    assert!(ours.len() > 5);
     for (theirs, ours) in theirs.iter().zip(&ours) {
         assert_eq!(theirs.get(..200).unwrap_or(theirs), ours.get(..200).unwrap_or(ours), "{pack}");
     }
@@ -89,7 +95,8 @@ fn tar_of_every_format() {
         packs.push(("x.tar", format!("tar --format=posix -S --sparse-version={version} -cf ARCHIVE .")));
     }
     for format in ["v7", "ustar"] {
-        packs.push(("x.tar", format!("tar --format={format} --exclude='*longlong*' --exclude=long-link -cf ARCHIVE .")));
+        packs
+            .push(("x.tar", format!("tar --format={format} --exclude='*longlong*' --exclude=long-link -cf ARCHIVE .")));
     }
     for (name, program, flag) in [("x.tgz", "gzip", "z"), ("x.tar.bz2", "bzip2", "j"), ("x.txz", "xz", "J")] {
         if installed(program) {
@@ -126,6 +133,9 @@ fn fill_more_only(root: &Path) {
     fill_more(root);
 }
 
+/// It has a umask of its own mind.
+const UNZIP: &str = "unzip -qo ARCHIVE; chmod -R go-w .";
+
 #[test]
 fn zip_as_unzip() {
     for program in ["zip", "unzip"] {
@@ -139,8 +149,8 @@ fn zip_as_unzip() {
     fill(&host.path("src"));
     for options in ["-y", "-y -0", "-y -9", "-y -Z bzip2", "-y -fz"] {
         let pack = format!("rm -f ARCHIVE; zip -qr {options} ARCHIVE .");
-        compared(&host, "x.zip", &pack, "TZ=UTC unzip -qo ARCHIVE");
+        compared(&host, "x.zip", &pack, UNZIP);
     }
-    // From and to a pipe: sizes come behind the content.
-    compared(&host, "x.zip", "zip -qry - . | cat > ARCHIVE", "unzip -qo ARCHIVE");
+    // To a pipe, sizes come behind the content. zip does that for deflated files only.
+    compared(&host, "x.zip", "zip -q - d usr usr/lib plain d/tool d/private usr/lib/l | cat > ARCHIVE", UNZIP);
 }

@@ -42,7 +42,8 @@ fn all_that_is_made_belongs_to_the_owner() {
         .hard_link("m", "l");
     extract_for(&host, "x.tar", &tar.end());
     extract_for(&host, "x.zip", &zip(&[Zipped::new("z/f", 0o100_644, b""), Zipped::new("z/l", 0o120_777, b"f")]));
-    for name in ["there/f", "d", "implied", "implied/deep", "implied/deep/f", "suid", "l", "h", "m", "z", "z/f", "z/l"] {
+    for name in ["there/f", "d", "implied", "implied/deep", "implied/deep/f", "suid", "l", "h", "m", "z", "z/f", "z/l"]
+    {
         assert_eq!(owner(&host.path("box").join(name)), OWNER, "{name}");
     }
     assert_eq!(host.mode("suid"), 0o755);
