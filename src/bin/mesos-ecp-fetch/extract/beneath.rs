@@ -46,8 +46,8 @@ impl<'a> Beneath<'a> {
         Ok(Self { root, root_id: Id::of(&stat), openat2: Cell::new(openat2) })
     }
 
-    /// Opens the directory of this path. Symbolic links that stay below the sandbox are followed, if the kernel can make
-    /// sure of that: else none is.
+    /// Opens the directory of this path. Symbolic links that stay below the sandbox are followed, if the kernel can
+    /// make sure of that: else none is.
     ///
     /// # Errors
     /// EXDEV if a link leads out of the sandbox; ELOOP for a link that is not followed; the usual ones.

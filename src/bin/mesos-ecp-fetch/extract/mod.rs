@@ -1,10 +1,11 @@
 //! Extracts archives into a sandbox that others may write to while it is done.
 //!
-//! Nothing is written, linked, changed or deleted outside of the sandbox (`tree.rs`, `beneath.rs`), whatever the archive
-//! and the sandbox hold. Otherwise what is done is what operators know of `tar -xf`, `unzip -o` and `gzip -dc`: members
-//! replace files, directories merge, modes (as with umask 022) and times of files and of directories that are made are kept,
-//! symbolic and hard links too. Not kept: owners, setuid, setgid and sticky bits, extended attributes, times of links.
-//! Devices, FIFOs and names with `..` are refused, and so are members that would be the container's stdout or stderr.
+//! Nothing is written, linked, changed or deleted outside of the sandbox (`tree.rs`, `beneath.rs`), whatever the
+//! archive and the sandbox hold. Otherwise what is done is what operators know of `tar -xf`, `unzip -o` and `gzip
+//! -dc`: members replace files, directories merge, modes (as with umask 022) and times of files and of directories
+//! that are made are kept, symbolic and hard links too. Not kept: owners, setuid, setgid and sticky bits, extended
+//! attributes, times of links. Devices, FIFOs and names with `..` are refused, and so are members that would be the
+//! container's stdout or stderr.
 #![forbid(unsafe_code)]
 
 mod beneath;
@@ -63,8 +64,9 @@ impl Kind {
 
 /// Extracts a regular file, from its beginning, into the directory that is open as `sandbox`.
 ///
-/// `name` is the archive's own, without directories: for messages, and of a `.gz` for the file that is made. With `owner`
-/// all that is made belongs to that user and group, for which this has to be root; else to whoever this process is.
+/// `name` is the archive's own, without directories: for messages, and of a `.gz` for the file that is made. With
+/// `owner` all that is made belongs to that user and group, for which this has to be root; else to whoever this
+/// process is.
 ///
 /// # Errors
 /// The first thing that cannot be extracted, an archive that is damaged or not complete, a limit. Files that were

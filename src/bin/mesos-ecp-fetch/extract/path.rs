@@ -19,7 +19,8 @@ pub(super) struct MemberPath {
 }
 
 impl MemberPath {
-    /// Leading slashes are left out, as `tar` does. A `..` is refused wherever it stands: what precedes it may be a link.
+    /// Leading slashes are left out, as `tar` does. A `..` is refused wherever it stands: what precedes it may be a
+    /// link.
     pub(super) fn parse(name: &[u8]) -> Result<Self, Failure> {
         if name.is_empty() {
             return Err(Failure::refused("has an empty name"));

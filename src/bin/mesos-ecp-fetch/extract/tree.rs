@@ -1,9 +1,9 @@
 //! Makes files, directories and links in the sandbox, and nowhere else.
 //!
-//! Each member's directory is opened below the sandbox's descriptor, and all that is done to the member is done by a name
-//! in that directory which is not followed, or by a descriptor. Files and links get a temporary name and are renamed: one
-//! that is there is replaced and not written through. The sandbox's owner may change anything at any time: then a member
-//! goes elsewhere in the sandbox, or the extraction fails.
+//! Each member's directory is opened below the sandbox's descriptor, and all that is done to the member is done by a
+//! name in that directory which is not followed, or by a descriptor. Files and links get a temporary name and are
+//! renamed: one that is there is replaced and not written through. The sandbox's owner may change anything at any
+//! time: then a member goes elsewhere in the sandbox, or the extraction fails.
 #![forbid(unsafe_code)]
 
 use std::fs::File;

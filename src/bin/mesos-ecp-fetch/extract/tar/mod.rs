@@ -1,8 +1,8 @@
 //! Extracts tar archives: v7, ustar, pax and GNU.
 //!
 //! The headers' fields are read with the crate `tar`. What makes members of headers is here, because the crate's own
-//! iterator holds extensions of any size in memory, loses a pax header with a line break in a value, and takes the sparse
-//! files of pax for what they are not.
+//! iterator holds extensions of any size in memory, loses a pax header with a line break in a value, and takes the
+//! sparse files of pax for what they are not.
 #![forbid(unsafe_code)]
 
 mod member;

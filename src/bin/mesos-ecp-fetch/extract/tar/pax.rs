@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn values_may_hold_anything() {
-        let pax = Pax::parse(b"12 path=a\nb\n18 SCHILY.x=\n\n=\0\xff\n21 mtime=1700000000.5\n9 size=8\n").unwrap();
+        let pax = Pax::parse(b"12 path=a\nb\n18 SCHILY.x=\n\n=\0\xff\n22 mtime=1700000000.5\n9 size=8\n").unwrap();
         assert_eq!(pax.path.unwrap(), b"a\nb");
         assert_eq!(pax.modified.unwrap(), TimeSpec::new(1_700_000_000, 500_000_000));
         assert_eq!(pax.size, Some(8));

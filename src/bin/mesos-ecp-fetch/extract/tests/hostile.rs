@@ -31,7 +31,8 @@ fn absolute_names_are_taken_as_relative() {
 
 #[test]
 fn members_below_a_link_that_leads_out() {
-    let links = ["../out", "..", "../../../../../../../../tmp", "/", "/tmp", "/proc/self/root", "/proc/self/cwd"];
+    // Of those that are no harm to try, should it go wrong.
+    let links = ["../out", "..", "../../../../../../../../ecp-none", "/ecp-none", "/proc/self/root/ecp-none"];
     for target in links {
         let link = Tar::new().symlink("l", target);
         for name in ["l/f", "l/out/f", "l/dir/new/f"] {

@@ -34,7 +34,7 @@ fn names_that_lead_upwards() {
 
 #[test]
 fn members_below_a_link_that_leads_out() {
-    for target in ["../out", "/tmp", "/proc/self/root"] {
+    for target in ["../out", "/ecp-none", "/proc/self/root/ecp-none"] {
         for name in ["l/f", "l/dir/new/f", "l/d/"] {
             assert!(refused_zip(&[link("l", target), file(name)]).contains("symbolic link"));
         }

@@ -23,7 +23,7 @@ fn trees() -> impl Strategy<Value = BTreeMap<String, Node>> {
     let node = prop_oneof![
         3 => (prop::collection::vec(any::<u8>(), 0..3000), mode).prop_map(|(content, mode)| Node::File(content, mode)),
         1 => prop_oneof![Just(0o755), Just(0o700)].prop_map(Node::Directory),
-        1 => "[a-z./]{1,150}".prop_map(Node::Symlink),
+        1 => "(\\.\\./){0,3}[a-z]{1,20}(/[a-z]{1,20}){0,6}".prop_map(Node::Symlink),
     ];
     prop::collection::btree_map(path, node, 0..20).prop_map(|all| {
         let is_directory = |path: &str| matches!(all.get(path), None | Some(Node::Directory(_)));
@@ -105,7 +105,6 @@ proptest! {
     fn trees_come_out_as_they_went_in(tree in trees(), openat2 in any::<bool>()) {
         for (name, archive) in [("x.tar", tarred(&tree)), ("x.tgz", gzip(&tarred(&tree))), ("x.zip", zipped(&tree))] {
             let host = Host::with(openat2);
-            // A tar archive has at least its end.
             host.extract(name, &archive).unwrap();
             prop_assert_eq!(&extracted(&host, &tree), &tree);
             prop_assert_eq!(snapshot(&host.path("box")).len(), expected_count(&tree));

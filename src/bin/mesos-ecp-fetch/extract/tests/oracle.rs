@@ -57,7 +57,6 @@ fn shell(directory: &Path, script: &str) {
     let output =
         Command::new("sh").args(["-ec", &format!("umask 022; {script}")]).current_dir(directory).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    // Such as that of old formats, which have no room for a long name: then there is nothing to compare.
     assert!(output.status.success(), "{script}: {said}");
 }
 
@@ -73,7 +72,7 @@ fn compared(host: &Host, name: &str, pack: &str, unpack: &str) {
     let limits = Limits { bytes: 64 << 20, entries: 1000 };
     host.extract_within(name, &fs::read(&archive).unwrap(), &limits).unwrap_or_else(|error| panic!("{pack}: {error}"));
     let (theirs, ours) = (snapshot(&host.path("theirs")), snapshot(&host.path("box")));
-    assert!(ours.len() > 10);
+    assert!(ours.len() > 5);
     for (theirs, ours) in theirs.iter().zip(&ours) {
         assert_eq!(theirs.get(..200).unwrap_or(theirs), ours.get(..200).unwrap_or(ours), "{pack}");
     }
@@ -134,6 +133,9 @@ fn fill_more_only(root: &Path) {
     fill_more(root);
 }
 
+/// It has a umask of its own mind.
+const UNZIP: &str = "unzip -qo ARCHIVE; chmod -R go-w .";
+
 #[test]
 fn zip_as_unzip() {
     for program in ["zip", "unzip"] {
@@ -147,8 +149,8 @@ fn zip_as_unzip() {
     fill(&host.path("src"));
     for options in ["-y", "-y -0", "-y -9", "-y -Z bzip2", "-y -fz"] {
         let pack = format!("rm -f ARCHIVE; zip -qr {options} ARCHIVE .");
-        compared(&host, "x.zip", &pack, "TZ=UTC unzip -qo ARCHIVE");
+        compared(&host, "x.zip", &pack, UNZIP);
     }
-    // From and to a pipe: sizes come behind the content.
-    compared(&host, "x.zip", "zip -qry - . | cat > ARCHIVE", "unzip -qo ARCHIVE");
+    // To a pipe, sizes come behind the content. zip does that for deflated files only.
+    compared(&host, "x.zip", "zip -q - d usr usr/lib plain d/tool d/private usr/lib/l | cat > ARCHIVE", UNZIP);
 }
