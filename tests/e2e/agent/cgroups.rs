@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::{patient, processes};
+use super::processes;
 
 /// The controllers of v1 hierarchies; v2 has none here.
 pub fn mounts() -> Vec<(PathBuf, Option<Vec<String>>)> {
@@ -74,7 +74,7 @@ fn below(path: &Path, found: &mut Vec<PathBuf>) {
 
 /// Ends what is in the cgroups of `root` in all hierarchies and removes them, and `root` with them.
 pub fn remove_all(root: &str) {
-    let end = Instant::now() + patient(Duration::from_secs(5));
+    let end = Instant::now() + Duration::from_secs(20);
     loop {
         let mut all = below_all(root);
         all.extend(mounts().into_iter().map(|(point, _)| point.join(root)).filter(|path| path.is_dir()));
