@@ -9,8 +9,9 @@ use super::Config;
 use super::error::ConfigError;
 use super::file::FileError;
 use super::flags::{FLAGS, Flag, Kind};
+use super::found::Origin;
 use super::settings::Settings;
-use super::sources::{Origin, Sources};
+use super::sources::Sources;
 use super::untrusted::Untrusted;
 use super::values::parse_bool;
 

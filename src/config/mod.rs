@@ -11,6 +11,7 @@ mod error;
 mod fetching;
 pub mod file;
 mod flags;
+mod found;
 mod in_force;
 mod settings;
 mod sources;

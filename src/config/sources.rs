@@ -4,12 +4,13 @@
 
 use super::closest::closest;
 use super::error::ConfigError;
-use super::file::{self, Entry, File, FileError};
+use super::file::{self, File, FileError};
 use super::flags::{self, FLAGS, Flag, VARIABLE_PREFIX};
+use super::found::{Found, Origin};
 use super::settings::Settings;
 use super::untrusted::Untrusted;
 use super::values::{ValueError, parse_bool, parse_duration};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -205,49 +206,4 @@ fn ignored(variable: &str, flag: Option<&Flag>) -> String {
         None => "it is no setting either".to_owned(),
     };
     format!("the environment variable {variable} is ignored, because the task's own environment sets it; {advice}")
-}
-
-/// Who set a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Origin<'a> {
-    /// A flag.
-    CommandLine,
-    /// A variable of this name.
-    Variable(&'a str),
-    /// This file, by this line.
-    File(&'a Path, &'a Entry),
-    /// The table of flags.
-    Default,
-}
-
-/// A value and who set it.
-pub(super) struct Found<'a> {
-    flag: &'a Flag,
-    pub(super) origin: Origin<'a>,
-    pub(super) value: OsString,
-}
-
-impl Found<'_> {
-    /// The setting as the operator wrote it, for messages.
-    fn written(&self) -> String {
-        let value = self.value.to_string_lossy();
-        match self.origin {
-            Origin::Variable(name) => format!("{name}={value}"),
-            Origin::File(path, entry) => format!("{}:{}: {}", path.display(), entry.at, entry.written),
-            Origin::CommandLine | Origin::Default => format!("--{}={value}", self.flag.name),
-        }
-    }
-
-    /// How to write another value in its place.
-    fn form(&self, value: &str) -> String {
-        match self.origin {
-            Origin::File(..) => format!("{} = \"{value}\"", self.flag.name),
-            _ => format!("--{}={value}", self.flag.name),
-        }
-    }
-
-    /// The value, which is no path or one in UTF-8.
-    pub(super) fn text(&self) -> Result<&str, ConfigError> {
-        OsStr::to_str(&self.value).ok_or_else(|| ConfigError::NotUtf8 { setting: self.written() })
-    }
 }
