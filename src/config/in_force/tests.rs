@@ -69,12 +69,15 @@ fn what_is_printed_means_the_same() {
         Config::resolve_with_file(&settings(arguments), environment, &Untrusted::default(), read).unwrap().0
     };
     let file = "isolation = ['x', 'y']\nallowed_devices = '{\"a\": \"b\\c\"}'\nrevocable_cpu_low_priority = false\n";
-    let cases: [(&[&str], &[(&str, &str)]); 3] = [
-        (&[], &[]),
-        (&["--isolation= a , b", "--work_dir=/a \"b\"\t\u{1}#c", "--quiet=1"], &[("MESOS_LIBEXEC_DIRECTORY", "/l")]),
-        (&["--cgroups_blkio_weight=+0500", "--systemd_slice=none"], &[("MESOS_ECP_FETCHER_CACHE_SIZE", "0B")]),
-    ];
-    for (arguments, environment) in cases {
+    for (arguments, environment) in [
+        (vec![], vec![]),
+        (
+            vec!["--isolation= a , b", "--work_dir=/a \"b\"\t\u{1}#c", "--quiet=1"],
+            vec![("MESOS_LIBEXEC_DIRECTORY", "/l")],
+        ),
+        (vec!["--cgroups_blkio_weight=+0500", "--systemd_slice=none"], vec![("MESOS_ECP_FETCHER_CACHE_SIZE", "0B")]),
+    ] {
+        let (arguments, environment) = (arguments.as_slice(), environment.as_slice());
         let text = shown(arguments, environment, Some(file));
         assert_eq!(resolve(&[], &[], &text), resolve(arguments, environment, file), "{text}");
         // And says the same of itself, but for where it comes from.
