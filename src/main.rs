@@ -44,6 +44,7 @@ fn run() -> anyhow::Result<()> {
         Invocation::VerbHelp(verb) => say(&cli::verb_help(verb))?,
         Invocation::ToolHelp(tool) => say(&cli::tool_help(tool))?,
         Invocation::Version => say(&format!("{}\n", cli::version()))?,
+        Invocation::Config(settings) => say(&verbs::settings_in_force(&settings).map_err(|e| anyhow!("config: {e}"))?)?,
         Invocation::Agent(order) => return Err(anyhow::Error::new(agent::run(order)).context("agent")),
         Invocation::Run { verb, settings } => {
             let mut output = File::from(io::stdout().as_fd().try_clone_to_owned().context("stdout")?);

@@ -17,6 +17,7 @@ pub fn version() -> String {
 
 /// The help of the whole program, with a line break at its end.
 pub fn program_help() -> String {
+    let config_file = Flag::named("config").map_or("", |flag| flag.default);
     let mut text = String::from(
         "mesos-ecp is an external containerizer program: a Mesos agent calls it to start, measure,\n\
          limit and end containers, each with the isolation that the flags below ask for.\n\
@@ -34,7 +35,7 @@ pub fn program_help() -> String {
     for verb in Verb::ALL {
         entry(&mut text, verb.name(), 14, verb.summary());
     }
-    text.push_str("\nCommands for operators (mesos-ecp help COMMAND says more), with flags of their own:\n");
+    text.push_str("\nCommands for operators (mesos-ecp help COMMAND says more):\n");
     for about in Tool::ALL.iter().map(|tool| tool.about()) {
         entry(&mut text, about.name, 14, about.summary);
         for (flag, what) in about.flags {
@@ -66,6 +67,15 @@ pub fn program_help() -> String {
             entry(&mut text, variable, COLUMN, &what);
         }
     }
+    text.push_str("\nFile:\n");
+    entry(
+        &mut text,
+        config_file,
+        COLUMN,
+        "Sets in TOML what neither command line nor environment does, by the names of the flags, as isolation = \"posix/cpu\". \
+         Another file, or none, by --config. No task can set aside what it says. Must be root's or the caller's own, and \
+         writable by nobody else.",
+    );
     text.push_str("\nExit codes:\n");
     entry(&mut text, "0", 14, "Done. A record on standard output is complete.");
     entry(
@@ -105,7 +115,10 @@ pub fn verb_help(verb: Verb) -> String {
 /// The help of one command for operators, with a line break at its end.
 pub fn tool_help(tool: Tool) -> String {
     let about = tool.about();
-    let mut text = format!("{}.\n\nUsage: mesos-ecp {} {}\n\n", about.summary, about.name, about.arguments);
+    let mut text = format!("{}.\n\nUsage: mesos-ecp {} {}\n", about.summary, about.name, about.arguments);
+    if !about.flags.is_empty() {
+        text.push('\n');
+    }
     for (flag, what) in about.flags {
         entry(&mut text, flag, 16, what);
     }

@@ -38,6 +38,8 @@ pub enum Invocation {
     },
     /// Start an agent.
     Agent(Order),
+    /// Say which settings are in force with these flags, values unread.
+    Config(Settings),
 }
 
 /// Understands a command line, given without the program's own name.

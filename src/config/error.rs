@@ -1,6 +1,7 @@
 //! What can be wrong with a command line or a setting.
 #![forbid(unsafe_code)]
 
+use super::file::FileError;
 use super::flags::FLAGS;
 use super::values::ValueError;
 
@@ -72,9 +73,17 @@ pub enum ConfigError {
         /// What was expected. Part of the message already, so it is no `source` that would be printed again.
         reason: ValueError,
     },
+    /// A configuration file that cannot be used.
+    #[error("{path}{reason}")]
+    File {
+        /// The file.
+        path: String,
+        /// What is wrong with it; begins with the place in it, if there is one. Part of the message already.
+        reason: FileError,
+    },
     /// A task's own environment sets where containers are kept.
     #[error(
-        "the task's own environment sets {variable}, which says where containers are kept; put {usage} on the command line"
+        "the task's own environment sets {variable}, which decides where containers are kept; put {usage} on the command line"
     )]
     Untrusted {
         /// The variable's name.
@@ -109,13 +118,13 @@ pub enum ConfigError {
     /// A path that does not begin with `/`.
     #[error(
         "{setting}: a relative path is refused, because the agent calls from the container's sandbox and it would be \
-         looked up there; write --{name}=/ABSOLUTE/PATH"
+         looked up there; write {form}"
     )]
     RelativePath {
         /// The setting as the operator wrote it.
         setting: String,
-        /// The flag that sets it.
-        name: &'static str,
+        /// How it is to be written.
+        form: String,
     },
     /// Two commas without a name between them, or a comma at an end.
     #[error("{setting}: entry {position} of the list is empty; write names with one comma between them, as {example}")]
@@ -186,7 +195,7 @@ pub enum ConfigError {
 
 const AGENT_FORM: &str = "mesos-ecp agent --workers=N -- mesos-slave ARGUMENT...";
 
-fn did_you_mean(closest: Option<&str>, prefix: &str) -> String {
+pub(super) fn did_you_mean(closest: Option<&str>, prefix: &str) -> String {
     closest.map(|name| format!(", did you mean {prefix}{name}?")).unwrap_or_default()
 }
 

@@ -72,6 +72,11 @@ impl Flag {
         }
     }
 
+    /// Whether the configuration file may set it.
+    pub fn in_file(&self) -> bool {
+        self.name != CONFIG.name
+    }
+
     /// The flag whose name (without dashes) this is.
     pub fn named(name: &str) -> Option<&'static Flag> {
         FLAGS.iter().find(|flag| flag.name == name)
@@ -90,6 +95,7 @@ impl Flag {
 
 /// All flags, in the order of the help.
 pub const FLAGS: &[Flag] = &[
+    CONFIG,
     ISOLATION,
     RUNTIME_DIR,
     WORK_DIR,
@@ -128,6 +134,14 @@ pub const FLAGS: &[Flag] = &[
 ];
 
 // Constants of their own, so that `Config` reads a flag without a look-up that could fail.
+pub(super) const CONFIG: Flag = Flag {
+    name: "config",
+    kind: Kind::Path,
+    default: "/etc/mesos-ecp.toml",
+    inherits: None,
+    help: "The file that sets what neither command line nor environment does; none for no file. The default one may be \
+           missing.",
+};
 pub(super) const ISOLATION: Flag = Flag {
     name: "isolation",
     kind: Kind::List,

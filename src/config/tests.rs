@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod file;
+
 use super::*;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStringExt;
@@ -66,6 +68,7 @@ fn every_flag_lands_in_the_config_from_both_sources() {
 fn the_defaults() {
     let minutes = |count: u64| Duration::from_secs(60 * count);
     let expected = Config {
+        config: Some("/etc/mesos-ecp.toml".into()),
         isolation: vec!["posix/cpu".to_owned(), "posix/mem".to_owned()],
         runtime_dir: None,
         work_dir: None,
@@ -137,7 +140,7 @@ fn an_empty_variable_is_unset_and_an_empty_flag_refused() {
 
 #[test]
 fn what_the_task_sets_is_ignored_with_a_warning() {
-    for flag in FLAGS.iter().filter(|flag| !["runtime_dir", "work_dir"].contains(&flag.name)) {
+    for flag in FLAGS.iter().filter(|flag| !["config", "runtime_dir", "work_dir"].contains(&flag.name)) {
         let variable = flag.variable();
         // A bad value must not even be read: it is the framework's.
         for value in [other_value(flag), "\u{1}bad", ""] {
@@ -158,7 +161,11 @@ fn what_the_task_sets_is_ignored_with_a_warning() {
 
 #[test]
 fn a_task_that_sets_where_containers_are_kept_is_refused() {
-    for (variable, flag) in [("MESOS_ECP_RUNTIME_DIR", "--runtime_dir=/a"), ("MESOS_ECP_WORK_DIR", "--work_dir=/a")] {
+    for (variable, flag) in [
+        ("MESOS_ECP_RUNTIME_DIR", "--runtime_dir=/a"),
+        ("MESOS_ECP_WORK_DIR", "--work_dir=/a"),
+        ("MESOS_ECP_CONFIG", "--config=/a"),
+    ] {
         for value in ["/evil", ""] {
             let message = resolve(&[], &[(variable, value)], &[variable]).unwrap_err().to_string();
             assert!(message.contains(variable) && message.contains("on the command line"), "{message}");

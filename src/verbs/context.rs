@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use prost::Message;
 
 use crate::cli::Verb;
-use crate::config::{Config, Settings, Untrusted};
+use crate::config::{self, Config, Settings, Untrusted};
 use crate::container::Scope;
 use crate::error::{Error, Result};
 use crate::proc::Proc;
@@ -34,12 +34,13 @@ impl Context {
     }
 
     /// `untrusted`: what a framework may have set in this process's environment. `derived`: the work_dir
-    /// for when neither flag nor environment (trusted) has one.
+    /// for when neither flag nor environment (trusted) nor configuration file has one.
     ///
     /// # Errors
     /// As [`Context::new`].
     pub fn with(verb: Verb, settings: &Settings, untrusted: &Untrusted, derived: Option<&Path>) -> Result<Context> {
-        let (config, warnings) = Config::resolve(settings, std::env::vars_os(), untrusted)?;
+        let (config, warnings) =
+            Config::resolve_with_file(settings, std::env::vars_os(), untrusted, config::file::read)?;
         let proc = Proc::default();
         let work_dir = config.work_dir.as_deref().or(derived);
         if work_dir.is_none() && std::env::var_os("MESOS_WORK_DIRECTORY").is_some_and(|dir| !dir.is_empty()) {

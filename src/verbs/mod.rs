@@ -20,7 +20,7 @@ use std::os::fd::AsFd;
 use nix::poll::{PollFd, PollFlags, poll};
 
 use crate::cli::Verb;
-use crate::config::Settings;
+use crate::config::{self, Settings};
 use crate::error::Result;
 use crate::protocol::read_record;
 use crate::sys;
@@ -38,6 +38,16 @@ pub fn take_record(arguments: &[OsString], input: &mut (impl Read + AsFd)) {
     {
         let _ = read_record(input);
     }
+}
+
+/// What `mesos-ecp config` prints: the settings that a verb would go by, called in the same way.
+///
+/// # Errors
+/// A setting or a configuration file that every verb would refuse.
+pub fn settings_in_force(settings: &Settings) -> Result<String> {
+    // As the verbs do: to see the same file. Who may not leave it sees what its verbs see.
+    let _ = view::leave(false);
+    Ok(config::in_force(settings, std::env::vars_os(), config::file::read)?)
 }
 
 /// Carries out `verb`, in the mount namespace of pid 1 if this process may go there (its working directory is then `/`).

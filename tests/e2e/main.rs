@@ -6,6 +6,7 @@ mod agent;
 mod agent_command;
 mod agent_view;
 mod cgroups;
+mod config_file;
 
 #[cfg(feature = "crash-points")]
 mod crash;
