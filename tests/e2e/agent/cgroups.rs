@@ -91,9 +91,8 @@ pub fn remove_all(root: &str) {
         }
         std::thread::sleep(Duration::from_millis(2));
     }
-    // Shared with other tests: whoever is the last removes it.
-    let shared = Path::new(root).parent().unwrap();
-    mounts().iter().for_each(|(point, _)| drop(fs::remove_dir(point.join(shared))));
+    let above = Path::new(root).parent().unwrap();
+    mounts().iter().for_each(|(point, _)| drop(fs::remove_dir(point.join(above))));
 }
 
 /// The cgroups of a unit in the hierarchies that systemd tracks, removed with what is in them when dropped.
