@@ -24,7 +24,8 @@ pub fn program_help() -> String {
          \n\
          Usage: mesos-ecp [--flag=value...] VERB [--flag=value...]\n       \
          mesos-ecp help [VERB] | version\n       \
-         mesos-ecp agent --workers=N -- COMMAND [ARGUMENT...]\n\
+         mesos-ecp agent --workers=N -- COMMAND [ARGUMENT...]\n       \
+         mesos-ecp run [--flag=value...] -- COMMAND [ARGUMENT...]\n\
          \n\
          Configure the agent (0.19 to 1.0) with\n  \
          --containerizers=external --containerizer_path=mesos-ecp\n\
@@ -120,7 +121,7 @@ pub fn tool_help(tool: Tool) -> String {
         text.push('\n');
     }
     for (flag, what) in about.flags {
-        entry(&mut text, flag, 16, what);
+        entry(&mut text, flag, 18, what);
     }
     for words in about.text {
         text.push('\n');
@@ -128,7 +129,7 @@ pub fn tool_help(tool: Tool) -> String {
     }
     text.push_str("\nExit codes:\n");
     for (code, what) in about.exits {
-        entry(&mut text, code, 16, what);
+        entry(&mut text, code, 18, what);
     }
     let _ = write!(text, "\nExample:\n  {}\n", about.example);
     text

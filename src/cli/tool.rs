@@ -3,6 +3,9 @@
 
 mod agent;
 mod config;
+mod run;
+
+pub use run::ToRun;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -17,6 +20,8 @@ pub enum Tool {
     Agent,
     /// Says which settings are in force.
     Config,
+    /// Runs one container in the foreground.
+    Run,
 }
 
 /// What the help says of one command.
@@ -40,11 +45,19 @@ pub struct ToolAbout {
 
 impl Tool {
     /// All of them.
-    pub const ALL: &[Tool] = &[Tool::Agent, Tool::Config];
+    pub const ALL: &[Tool] = &[Tool::Agent, Tool::Config, Tool::Run];
 
     /// The command of this name.
     pub fn named(name: &OsStr) -> Option<Tool> {
         Tool::ALL.iter().copied().find(|tool| name == tool.about().name)
+    }
+
+    /// The exit code of a failure that has none of its own. That of `run` must not be taken for its command's.
+    pub const fn failure_code(self) -> i32 {
+        match self {
+            Tool::Agent | Tool::Config => 1,
+            Tool::Run => 125,
+        }
     }
 
     /// The command's row of the table.
@@ -52,6 +65,7 @@ impl Tool {
         match self {
             Tool::Agent => &AGENT,
             Tool::Config => &CONFIG,
+            Tool::Run => &run::RUN,
         }
     }
 }
@@ -111,5 +125,6 @@ pub(super) fn parse(tool: Tool, arguments: Vec<OsString>) -> Result<Invocation, 
     match tool {
         Tool::Agent => agent::parse(arguments),
         Tool::Config => config::parse(arguments),
+        Tool::Run => run::parse(arguments),
     }
 }

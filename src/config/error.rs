@@ -191,7 +191,42 @@ pub enum ConfigError {
         /// The argument as given.
         argument: String,
     },
+    /// `run` with nothing to run.
+    #[error("run: the command is missing: {RUN_FORM}")]
+    NothingToRun,
+    /// Something before `--` that is no flag.
+    #[error("run: unexpected argument {argument:?}: before -- stand flags only, and behind it the command: {RUN_FORM}")]
+    NotRuns {
+        /// The argument as given.
+        argument: String,
+    },
+    /// A flag that neither `run` has nor all have.
+    #[error("run: unknown flag {argument}{}; mesos-ecp help run has its own, and mesos-ecp help those of all", did_you_mean(*.closest, "--"))]
+    UnknownRunFlag {
+        /// The argument as given.
+        argument: String,
+        /// The flag of nearly the same name.
+        closest: Option<&'static str>,
+    },
+    /// A variable without a name or value.
+    #[error("--env={value}: write --env=NAME=VALUE")]
+    RunVariable {
+        /// The value given.
+        value: String,
+    },
+    /// Two flags of `run` that contradict each other.
+    #[error("run: {first} and {second} do not go together: {why}")]
+    NotTogether {
+        /// The one.
+        first: &'static str,
+        /// The other.
+        second: &'static str,
+        /// Why not.
+        why: &'static str,
+    },
 }
+
+const RUN_FORM: &str = "mesos-ecp run [--flag=value...] -- COMMAND ARGUMENT...";
 
 const AGENT_FORM: &str = "mesos-ecp agent --workers=N -- mesos-slave ARGUMENT...";
 

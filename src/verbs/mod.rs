@@ -13,6 +13,11 @@ mod update;
 mod usage;
 mod wait;
 
+pub(crate) use context::Context;
+pub(crate) use destroy::destroy_container;
+pub(crate) use launch::order;
+pub(crate) use wait::end_of;
+
 use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
