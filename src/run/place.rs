@@ -85,8 +85,10 @@ impl Place {
     /// # Errors
     /// When something in it cannot be removed.
     pub(super) fn remove(&self) -> Result<()> {
+        if !self.is_new {
+            return Ok(());
+        }
         match fs::remove_dir_all(&self.path) {
-            _ if !self.is_new => Ok(()),
             Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::path("remove the sandbox", &self.path)(e)),
             _ => Ok(()),
         }

@@ -25,6 +25,7 @@ mod recovery;
 mod refusals;
 mod refused_fields;
 mod resources;
+mod run;
 mod scale;
 mod scopes;
 mod stand_in;
