@@ -170,12 +170,24 @@ fn assert_clean(agent: &Agent) {
 
 fn files_below(path: &std::path::Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(path).into_iter().flatten().flatten() {
-        if entry.file_type().unwrap().is_dir() {
+        // One that is gone by now was no directory of ours.
+        if entry.file_type().is_ok_and(|t| t.is_dir()) {
             files_below(&entry.path(), found);
         } else {
             found.push(entry.path());
         }
     }
+}
+
+/// Waits until the launch is complete: the command may speak a moment before that, and until then its container goes with
+/// `run` or its supervisor.
+#[track_caller]
+fn await_commit(agent: &Agent) {
+    eventually("the launch is complete", || {
+        let mut files = Vec::new();
+        files_below(&agent.runtime_dir, &mut files);
+        files.iter().any(|path| path.file_name().unwrap() == "committed")
+    });
 }
 
 /// A directory of the agent's, as a sandbox to name.

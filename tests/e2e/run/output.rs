@@ -8,7 +8,9 @@ use std::time::Duration;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::signal::Signal;
 
-use super::{Running, assert_clean, assert_ends, command, named_sandbox, next_line, pid_in, run, sandboxes, script};
+use super::{
+    Running, assert_clean, assert_ends, await_commit, command, named_sandbox, next_line, pid_in, run, sandboxes, script,
+};
 use crate::agent::{Agent, eventually, need_root};
 
 #[test]
@@ -148,6 +150,7 @@ fn a_container_whose_supervisor_dies_still_speaks() {
     let mut running = Running::start(&mut command(&agent, &[&flag], &["sh", "-c", script]));
     assert_eq!(running.line(), "one");
     let first = pid_in(sandbox.join("pid"));
+    await_commit(&agent);
     let owner = agent.supervisors().into_iter().find(|process| process.pid != running.pid()).unwrap();
     crate::agent::processes::signal(owner.pid, Signal::SIGKILL);
     eventually("somebody has taken over", || {

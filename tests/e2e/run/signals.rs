@@ -1,11 +1,12 @@
 //! Signals to `run`.
 
+use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::{Running, assert_clean, assert_ends, command, named_sandbox, pid_in};
+use super::{Running, assert_clean, assert_ends, await_commit, command, named_sandbox, pid_in};
 use crate::agent::processes::Process;
 use crate::agent::{Agent, eventually};
 
@@ -94,12 +95,12 @@ fn a_signal_at_any_moment_leaves_nothing() {
 fn a_signal_is_heard_while_the_reader_is_stuck() {
     let agent = Agent::new();
     let mut running = Running::start(&mut command(&agent, &[], &["yes"]));
-    assert_eq!(running.line(), "y");
-    // Nobody reads on: all pipes fill up.
+    // All pipes fill up; then there is room for a little, but not for all that waits, and nobody reads on.
+    std::thread::sleep(Duration::from_millis(300));
+    running.stdout.as_mut().unwrap().read_exact(&mut [0; 10_000]).unwrap();
     std::thread::sleep(Duration::from_millis(300));
     running.signal(Signal::SIGTERM);
     assert_eq!(running.code(), Some(143));
-    drop(running);
     assert_clean(&agent);
 }
 
@@ -120,6 +121,7 @@ fn what_the_caller_ignores_stays_ignored() {
 fn a_killed_run_leaves_a_container_that_can_be_destroyed() {
     let agent = Agent::new();
     let (mut running, pids) = stubborn(&agent, &[]);
+    await_commit(&agent);
     running.signal(Signal::SIGKILL);
     assert_eq!(running.code(), None);
     std::thread::sleep(Duration::from_millis(200));
