@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStringExt;
 
 use super::*;
 use crate::cli;
-use crate::config::FLAGS;
+use crate::config::Flag;
 
 fn parsed(words: &[&str]) -> Result<ToRun, ConfigError> {
     match cli::parse(words.iter().map(OsString::from))? {
@@ -47,7 +47,7 @@ fn own_flags_and_general_ones_in_any_order() {
         "x",
     ];
     let to_run = parsed(&words).unwrap();
-    assert_eq!(to_run.settings.get(&FLAGS[0]), Some(OsStr::new("posix/cpu")));
+    assert_eq!(to_run.settings.get(Flag::named("isolation").unwrap()), Some(OsStr::new("posix/cpu")));
     assert_eq!((to_run.resources.as_deref(), to_run.user.as_deref()), (Some("cpus:1"), Some("nobody")));
     assert_eq!(to_run.environment, [("A".into(), "b=c".into()), ("B".into(), String::new())]);
     assert_eq!((to_run.uris, to_run.volumes), (vec!["/a".into(), "/b".into()], vec!["/h:/c:ro".into()]));
@@ -107,7 +107,7 @@ fn every_own_flag_is_in_the_help() {
     for name in OWN {
         let listed = |(flag, _): &(&str, &str)| flag.replace("[no-]", "").starts_with(&format!("--{name}"));
         assert!(RUN.flags.iter().any(listed), "{name}");
-        assert!(crate::config::Flag::named(name).is_none(), "{name} is a general flag, too");
+        assert!(Flag::named(name).is_none(), "{name} is a general flag, too");
     }
     assert_eq!(RUN.flags.len(), OWN.len());
 }
