@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::config::ConfigError;
 use crate::fetcher::FetchError;
 use crate::protocol::RecordError;
+use crate::protocol::json::JsonError;
 
 /// Shorthand for results of this library.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -46,6 +47,9 @@ pub enum Error {
     /// A record on stdin, stdout or in the state directory is bad.
     #[error("{}", with_causes(.0))]
     Record(#[from] RecordError),
+    /// A message in JSON on stdin is bad.
+    #[error("{}", with_causes(.0))]
+    Json(#[from] JsonError),
     /// A flag or setting is bad.
     #[error(transparent)]
     Config(#[from] ConfigError),
