@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::config::ConfigError;
 use crate::fetcher::FetchError;
 use crate::protocol::RecordError;
+use crate::protocol::json::JsonError;
 
 /// Shorthand for results of this library.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -46,6 +47,9 @@ pub enum Error {
     /// A record on stdin, stdout or in the state directory is bad.
     #[error("{}", with_causes(.0))]
     Record(#[from] RecordError),
+    /// A message in JSON on stdin is bad.
+    #[error("{}", with_causes(.0))]
+    Json(Box<JsonError>),
     /// A flag or setting is bad.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -125,6 +129,12 @@ fn with_causes(error: &dyn std::error::Error) -> String {
         next = cause.source();
     }
     text
+}
+
+impl From<JsonError> for Error {
+    fn from(error: JsonError) -> Error {
+        Error::Json(Box::new(error))
+    }
 }
 
 impl Error {

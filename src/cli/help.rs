@@ -58,9 +58,9 @@ pub fn program_help() -> String {
         &mut text,
         &format!("{VARIABLE_PREFIX}<FLAG>"),
         COLUMN,
-        "Sets the flag of that name, written in upper case, where the command line does not. Empty means unset. \
-         Ignored in launch when the task's environment sets it too, as agents before 0.23 let the task overwrite it: \
-         what matters belongs on the command line.",
+        "Sets the flag of that name (but not --format), written in upper case, where the command line does not. Empty \
+         means unset. Ignored in launch when the task's environment sets it too, as agents before 0.23 let the task \
+         overwrite it: what matters belongs on the command line.",
     );
     for flag in FLAGS {
         if let Some(variable) = flag.inherits {
@@ -95,9 +95,8 @@ pub fn verb_help(verb: Verb) -> String {
     let record = |message: Option<&str>, none: &str| match message {
         Some(message) => format!(
             "One record: 4 bytes of length, least significant first, and that many bytes of the protobuf message \
-             mesos.containerizer.{message}."
-        )
-        .replace("containerizer.ResourceStatistics", "ResourceStatistics"),
+             {message}; with --format=json that message as one JSON object."
+        ),
         None => none.to_owned(),
     };
     let mut text = format!("{}.\n\nUsage: mesos-ecp [--flag=value...] {}\n\n", about.summary, about.name);
@@ -106,8 +105,8 @@ pub fn verb_help(verb: Verb) -> String {
     entry(&mut text, "exit 0", 10, about.success);
     entry(&mut text, "other", 10, about.failure);
     let _ = write!(text, "\nExample:\n  {}\n", about.example);
-    if about.example.contains("printf") {
-        text.push_str("  (the record of a container whose id is c1)\n");
+    if about.example.contains("echo") {
+        text.push_str("  (for a container whose id is c1)\n");
     }
     text.push_str("\nThe flags: mesos-ecp help\n");
     text
@@ -203,9 +202,9 @@ mod tests {
 
     #[test]
     fn the_help_of_a_verb_names_its_records() {
-        assert!(verb_help(Verb::Launch).contains("mesos.containerizer.Launch."));
+        assert!(verb_help(Verb::Launch).contains("mesos.containerizer.Launch;"));
         let usage = verb_help(Verb::Usage).split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(usage.contains("mesos.containerizer.Usage.") && usage.contains("mesos.ResourceStatistics."));
+        assert!(usage.contains("mesos.containerizer.Usage;") && usage.contains("mesos.ResourceStatistics;"));
         assert!(verb_help(Verb::Recover).contains("Not read."));
         for verb in Verb::ALL {
             let about = verb.about();

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::file::FileError;
-use super::flags::FLAGS;
+use super::flags::{FLAGS, Flag};
 use super::values::ValueError;
 
 /// Why a command line or a setting is refused. Each message is for the operator: it names the flag or variable, the value,
@@ -64,6 +64,19 @@ pub enum ConfigError {
         value: String,
         /// The variable of nearly the same name.
         closest: Option<String>,
+    },
+    /// The variable of a flag that only the command line sets.
+    #[error(
+        "the environment variable {variable}={value} is refused: it would be in force for the calls of agents, too; unset it, \
+         and write {usage} on the command line where it is wanted"
+    )]
+    NotInEnvironment {
+        /// The variable's name.
+        variable: String,
+        /// Its value.
+        value: String,
+        /// The flag to give instead.
+        usage: String,
     },
     /// A value that is not of the flag's kind.
     #[error("{setting}: {reason}")]
@@ -239,5 +252,5 @@ fn known_flags() -> String {
 }
 
 fn known_variables() -> String {
-    FLAGS.iter().map(|flag| flag.variable()).collect::<Vec<_>>().join(", ")
+    FLAGS.iter().filter(|flag| flag.in_environment()).map(Flag::variable).collect::<Vec<_>>().join(", ")
 }

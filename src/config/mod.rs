@@ -11,6 +11,7 @@ mod error;
 mod fetching;
 pub mod file;
 mod flags;
+mod format;
 mod found;
 mod in_force;
 mod settings;
@@ -26,6 +27,7 @@ pub(crate) use closest::closest;
 pub use error::ConfigError;
 pub use fetching::{FetchAs, Fetching};
 pub use flags::{FLAGS, Flag, Kind, VARIABLE_PREFIX};
+pub use format::Format;
 pub use in_force::in_force;
 pub use settings::Settings;
 pub use untrusted::Untrusted;
@@ -36,7 +38,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The settings of one call. One field for each flag of [`FLAGS`], by the same name. All paths are absolute.
+/// The settings of one call. One field for each flag of [`FLAGS`] but [`Format`]'s, by the same name. All paths are absolute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// The configuration file that is asked for, be it there or not. Absent: none is wanted.
@@ -85,7 +87,7 @@ impl Config {
     ///
     /// # Errors
     /// A value that is not of its flag's kind, a relative path, a zero timeout, an empty or repeated entry in a list, and a
-    /// `MESOS_ECP_` variable that is no flag (an untrusted one is only warned of).
+    /// `MESOS_ECP_` variable that is no flag, or one of the command line only (an untrusted one is only warned of).
     pub fn resolve(
         settings: &Settings,
         environment: impl Iterator<Item = (OsString, OsString)>,

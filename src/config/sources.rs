@@ -53,11 +53,14 @@ impl<'a> Sources<'a> {
                 warnings.push(ignored(&name, flag));
             } else if value.is_empty() {
                 // Unset, as for most programs: an operator's way to take back a setting of a unit file.
+            } else if let Some(flag) = flag.filter(|flag| !flag.in_environment()) {
+                let value = value.to_string_lossy().into_owned();
+                return Err(ConfigError::NotInEnvironment { variable: name.into_owned(), value, usage: flag.usage() });
             } else if let Some(flag) = flag {
                 variables.push((flag, name.into_owned(), value));
             } else {
                 return Err(ConfigError::UnknownVariable {
-                    closest: closest(&name, FLAGS.iter().map(Flag::variable)),
+                    closest: closest(&name, FLAGS.iter().filter(|flag| flag.in_environment()).map(Flag::variable)),
                     value: value.to_string_lossy().into_owned(),
                     name: name.into_owned(),
                 });
@@ -201,7 +204,7 @@ fn inheriting(variable: &str) -> Option<&'static Flag> {
 }
 
 fn ignored(variable: &str, flag: Option<&Flag>) -> String {
-    let advice = match flag {
+    let advice = match flag.filter(|flag| flag.in_environment()) {
         Some(flag) => format!("to set it for all containers, put {} on the command line", flag.usage()),
         None => "it is no setting either".to_owned(),
     };

@@ -55,6 +55,7 @@ fn what_is_refused() {
         ("quiet = true\nisolaton = 'a'", ":2:1: unknown key isolaton, did you mean isolation?; known are isolation, "),
         ("\"a b\" = 1", ":1:1: unknown key \"a b\"; known are "),
         ("config = '/x'", ":1:1: config cannot stand in the file; put it on the command line, --config=PATH"),
+        ("format = 'json'", ":1:1: format cannot stand in the file; put it on the command line, --format=TEXT"),
         ("[isolation]\n", ":1:2: isolation is a table; the file has none, every key stands by itself: NAME = VALUE"),
         ("[[nodes]]\n", ":1:3: nodes is a table; "),
         ("quiet = {a = 1}", ":1:1: quiet is a table; "),
