@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::config::ConfigError;
 use crate::fetcher::FetchError;
 use crate::protocol::RecordError;
+use crate::protocol::json::JsonError;
 
 /// Shorthand for results of this library.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -46,6 +47,9 @@ pub enum Error {
     /// A record on stdin, stdout or in the state directory is bad.
     #[error("{}", with_causes(.0))]
     Record(#[from] RecordError),
+    /// A message in JSON on stdin is bad.
+    #[error("{}", with_causes(.0))]
+    Json(Box<JsonError>),
     /// A flag or setting is bad.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -73,6 +77,14 @@ pub enum Error {
         /// The kernel's answer.
         source: io::Error,
     },
+    /// The container's command could not be executed.
+    #[error("cannot execute {program}: {source}")]
+    NotExecuted {
+        /// The program as the record has it.
+        program: String,
+        /// The kernel's answer.
+        source: io::Error,
+    },
     /// A call of an isolator failed.
     #[error("isolator {isolator}: {call}: {source}")]
     Isolator {
@@ -95,6 +107,14 @@ pub enum Error {
     /// What the supervisor said when the launch failed; its own text is complete.
     #[error("{0}")]
     Supervisor(String),
+    /// What the supervisor said when it could not execute the command.
+    #[error("{text}")]
+    SupervisorNotExecuted {
+        /// Its own text, complete.
+        text: String,
+        /// Whether there is such a program.
+        found: bool,
+    },
 }
 
 /// Error texts of the lower rooms leave their cause to `source`.
@@ -109,6 +129,12 @@ fn with_causes(error: &dyn std::error::Error) -> String {
         next = cause.source();
     }
     text
+}
+
+impl From<JsonError> for Error {
+    fn from(error: JsonError) -> Error {
+        Error::Json(Box::new(error))
+    }
 }
 
 impl Error {
@@ -128,7 +154,8 @@ impl Error {
             Error::Path { source, .. }
             | Error::Control { source, .. }
             | Error::System { source, .. }
-            | Error::Child { source, .. } => Some(source),
+            | Error::Child { source, .. }
+            | Error::NotExecuted { source, .. } => Some(source),
             Error::Isolator { source, .. } => source.io(),
             _ => None,
         }
@@ -138,6 +165,15 @@ impl Error {
     pub fn is_shortage(&self) -> bool {
         let shortage = [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::EAGAIN];
         self.io().and_then(io::Error::raw_os_error).is_some_and(|errno| shortage.contains(&errno))
+    }
+
+    /// Of a launch whose command could not be executed: whether there is such a program. None: it failed otherwise.
+    pub fn not_executed(&self) -> Option<bool> {
+        match self {
+            Error::NotExecuted { source, .. } => Some(source.kind() != io::ErrorKind::NotFound),
+            Error::SupervisorNotExecuted { found, .. } => Some(*found),
+            _ => None,
+        }
     }
 
     /// Whether the file or directory was not there.

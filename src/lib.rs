@@ -1,7 +1,7 @@
 //! The library behind `mesos-ecp`, an external containerizer program for Mesos agents, and a kit for isolators.
 //!
 //! The rooms, from the top down; imports point downwards only:
-//! [`cli`], [`verbs`] → [`agent`], [`supervisor`] → [`isolators`] → [`isolator`] → [`launcher`], [`fetcher`] → [`container`] →
+//! [`run`] → [`cli`], [`verbs`] → [`agent`], [`supervisor`] → [`isolators`] → [`isolator`] → [`launcher`], [`fetcher`] → [`container`] →
 //! [`cgroup`], [`config`], [`view`], [`proc`], [`protocol`] → [`step`], [`error`], [`sys`].
 //! Every unsafe line stands in [`sys`]; all other modules forbid unsafe code.
 #![deny(unsafe_code)]
@@ -18,6 +18,7 @@ pub mod isolators;
 pub mod launcher;
 pub mod proc;
 pub mod protocol;
+pub mod run;
 pub mod step;
 pub mod supervisor;
 pub mod sys;

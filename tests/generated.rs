@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use protox::prost_reflect::{Cardinality, DescriptorPool, FieldDescriptor, MessageDescriptor};
+use protox::prost_reflect::{Cardinality, DescriptorPool, FieldDescriptor, Kind, MessageDescriptor};
 
 const HEADER: &str = "// Made from proto/ by tests/generated.rs; not to be edited.\n";
 
@@ -28,6 +28,13 @@ fn names(dir: &Path, extension: &str) -> Vec<PathBuf> {
     names
 }
 
+/// All that is there, sorted.
+fn generated(dir: &Path) -> Vec<PathBuf> {
+    let mut all = [names(dir, "rs"), names(dir, "txt")].concat();
+    all.sort();
+    all
+}
+
 /// File name → text of everything that belongs into `src/protocol/generated`.
 fn generate() -> BTreeMap<PathBuf, String> {
     let proto = package_dir().join("proto");
@@ -42,7 +49,9 @@ fn generate() -> BTreeMap<PathBuf, String> {
         .into_iter()
         .map(|name| (name.clone(), format!("{HEADER}{}", fs::read_to_string(out.path().join(name)).unwrap())))
         .collect();
-    files.insert("tables.rs".into(), tables(&compiler.descriptor_pool()));
+    let pool = compiler.descriptor_pool();
+    files.insert("tables.rs".into(), tables(&pool));
+    files.insert("schema.txt".into(), schema(&pool));
     files
 }
 
@@ -93,20 +102,60 @@ fn tables(pool: &DescriptorPool) -> String {
     text
 }
 
+/// What JSON must know: all fields of the agents' messages, and the names of enum values. One line each, so that the program
+/// holds nothing but a text, which is read only where JSON is asked for.
+fn schema(pool: &DescriptorPool) -> String {
+    let is_the_agents = |package: &str| ["mesos", "mesos.containerizer"].contains(&package);
+    let mut messages: Vec<_> = pool.all_messages().filter(|m| is_the_agents(m.package_name())).collect();
+    messages.sort_by(|a, b| a.full_name().cmp(b.full_name()));
+    let mut enums: Vec<_> = pool.all_enums().filter(|e| is_the_agents(e.package_name())).collect();
+    enums.sort_by(|a, b| a.full_name().cmp(b.full_name()));
+
+    let mut text = HEADER.replace("//", "#");
+    for message in &messages {
+        writeln!(text, "message {}", message.full_name()).unwrap();
+        let mut fields: Vec<FieldDescriptor> = message.fields().collect();
+        fields.sort_by_key(FieldDescriptor::number);
+        for field in fields {
+            let label = format!("{:?}", field.cardinality()).to_lowercase();
+            let kind = match field.kind() {
+                Kind::Message(message) => format!("message={}", message.full_name()),
+                Kind::Enum(named) => format!("enum={}", named.full_name()),
+                // Those that src/protocol/json/schema.rs knows.
+                Kind::Bool | Kind::Bytes | Kind::Double | Kind::Int32 | Kind::Int64 | Kind::String => scalar(&field),
+                Kind::Uint32 | Kind::Uint64 => scalar(&field),
+                other => panic!("{}: JSON of {other:?} is not written yet", field.full_name()),
+            };
+            writeln!(text, "{} {label} {kind} {}", field.number(), field.name()).unwrap();
+        }
+    }
+    for named in &enums {
+        writeln!(text, "enum {}", named.full_name()).unwrap();
+        for value in named.values() {
+            writeln!(text, "{} {}", value.number(), value.name()).unwrap();
+        }
+    }
+    text
+}
+
+fn scalar(field: &FieldDescriptor) -> String {
+    format!("{:?}", field.kind()).to_lowercase()
+}
+
 #[test]
 fn generated_code_is_what_proto_says() {
     let dir = package_dir().join("src/protocol/generated");
     let wanted = generate();
     if env::var_os("UPDATE_GENERATED").is_some() {
         fs::create_dir_all(&dir).unwrap();
-        for name in names(&dir, "rs") {
+        for name in generated(&dir) {
             fs::remove_file(dir.join(name)).unwrap();
         }
         for (name, text) in &wanted {
             fs::write(dir.join(name), text).unwrap();
         }
     }
-    assert_eq!(names(&dir, "rs"), wanted.keys().cloned().collect::<Vec<_>>(), "the files in {}", dir.display());
+    assert_eq!(generated(&dir), wanted.keys().cloned().collect::<Vec<_>>(), "the files in {}", dir.display());
     for (name, text) in wanted {
         let found = fs::read_to_string(dir.join(&name)).unwrap();
         let line = found.lines().zip(text.lines()).position(|(found, wanted)| found != wanted);

@@ -18,8 +18,22 @@ const DELEGATED: [&str; 3] = ["cgroup.procs", "cgroup.threads", "cgroup.subtree_
 /// maker likes, and is throttled on its own only. So their cgroups are not for the user to divide.
 const NOT_INHERITED: [&str; 3] = ["blkio", "net_cls", "net_prio"];
 
-/// How often the cgroups above are made again when somebody (systemd) removes them just then.
+/// How often cgroups are made again when somebody (systemd) removes them, as they are empty, just then.
 const TRIES: u32 = 100;
+
+/// For what makes cgroups and then uses them: does it again when they are gone meanwhile. What is in use stays.
+///
+/// # Errors
+/// Those of `make`.
+pub fn while_gone<T>(mut make: impl FnMut() -> Result<T>) -> Result<T> {
+    let mut tries = TRIES;
+    loop {
+        match make() {
+            Err(e) if is_gone(&e) && tries > 0 => tries -= 1,
+            done => return done,
+        }
+    }
+}
 
 /// Makes the cgroup `name` below `root` (a relative path, made where it is missing) in a hierarchy, with the hierarchy's
 /// controllers enabled, and gives it to `owner`, who may then make cgroups below it: where that is no way out of its limits.
@@ -28,17 +42,10 @@ const TRIES: u32 = 100;
 /// AlreadyExists when it is there: whose it is cannot be known. Else the kernel's.
 pub fn make(hierarchy: &Hierarchy, root: &Path, name: &str, owner: Option<(Uid, Gid)>) -> Result<Cgroup> {
     let path = hierarchy.mount_point.join(root).join(name);
-    let mut tries = TRIES;
-    loop {
-        match make_one(hierarchy, root, &path) {
-            // Not there yet, or somebody removes what is empty there just now: what is in use stays.
-            Err(e) if is_gone(&e) && tries > 0 => match make_above(hierarchy, root) {
-                Err(e) if !is_gone(&e) => return Err(e),
-                _ => tries -= 1,
-            },
-            made => break made?,
-        }
-    }
+    while_gone(|| match make_one(hierarchy, root, &path) {
+        Err(e) if is_gone(&e) => make_above(hierarchy, root).and_then(|()| make_one(hierarchy, root, &path)),
+        made => made,
+    })?;
     let cgroup = prepare(hierarchy, path.clone()).and_then(|cgroup| {
         if let Some((uid, gid)) = owner.filter(|_| !NOT_INHERITED.iter().any(|c| hierarchy.is_v1_of(c))) {
             give(hierarchy, &cgroup, uid, gid)?;

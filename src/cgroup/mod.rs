@@ -26,7 +26,7 @@ pub use hierarchy::{Hierarchies, Hierarchy};
 pub use keyed::{keyed, number};
 pub use kill::{is_empty, kill, pids};
 pub use lock::lock;
-pub use make::make;
+pub use make::{make, while_gone};
 pub use mount::mount;
 pub use own::own_path;
 pub use remove::remove;

@@ -17,13 +17,15 @@ pub fn version() -> String {
 
 /// The help of the whole program, with a line break at its end.
 pub fn program_help() -> String {
+    let config_file = Flag::named("config").map_or("", |flag| flag.default);
     let mut text = String::from(
         "mesos-ecp is an external containerizer program: a Mesos agent calls it to start, measure,\n\
          limit and end containers, each with the isolation that the flags below ask for.\n\
          \n\
          Usage: mesos-ecp [--flag=value...] VERB [--flag=value...]\n       \
          mesos-ecp help [VERB] | version\n       \
-         mesos-ecp agent --workers=N -- COMMAND [ARGUMENT...]\n\
+         mesos-ecp agent --workers=N -- COMMAND [ARGUMENT...]\n       \
+         mesos-ecp run [--flag=value...] -- COMMAND [ARGUMENT...]\n\
          \n\
          Configure the agent (0.19 to 1.0) with\n  \
          --containerizers=external --containerizer_path=mesos-ecp\n\
@@ -34,7 +36,7 @@ pub fn program_help() -> String {
     for verb in Verb::ALL {
         entry(&mut text, verb.name(), 14, verb.summary());
     }
-    text.push_str("\nCommands for operators (mesos-ecp help COMMAND says more), with flags of their own:\n");
+    text.push_str("\nCommands for operators (mesos-ecp help COMMAND says more):\n");
     for about in Tool::ALL.iter().map(|tool| tool.about()) {
         entry(&mut text, about.name, 14, about.summary);
         for (flag, what) in about.flags {
@@ -56,9 +58,9 @@ pub fn program_help() -> String {
         &mut text,
         &format!("{VARIABLE_PREFIX}<FLAG>"),
         COLUMN,
-        "Sets the flag of that name, written in upper case, where the command line does not. Empty means unset. \
-         Ignored in launch when the task's environment sets it too, as agents before 0.23 let the task overwrite it: \
-         what matters belongs on the command line.",
+        "Sets the flag of that name (but not --format), written in upper case, where the command line does not. Empty \
+         means unset. Ignored in launch when the task's environment sets it too, as agents before 0.23 let the task \
+         overwrite it: what matters belongs on the command line.",
     );
     for flag in FLAGS {
         if let Some(variable) = flag.inherits {
@@ -66,6 +68,15 @@ pub fn program_help() -> String {
             entry(&mut text, variable, COLUMN, &what);
         }
     }
+    text.push_str("\nFile:\n");
+    entry(
+        &mut text,
+        config_file,
+        COLUMN,
+        "Sets in TOML what neither command line nor environment does, by the names of the flags, as isolation = \"posix/cpu\". \
+         Another file, or none, by --config. No task can set aside what it says. Must be root's or the caller's own, and \
+         writable by nobody else.",
+    );
     text.push_str("\nExit codes:\n");
     entry(&mut text, "0", 14, "Done. A record on standard output is complete.");
     entry(
@@ -84,9 +95,8 @@ pub fn verb_help(verb: Verb) -> String {
     let record = |message: Option<&str>, none: &str| match message {
         Some(message) => format!(
             "One record: 4 bytes of length, least significant first, and that many bytes of the protobuf message \
-             mesos.containerizer.{message}."
-        )
-        .replace("containerizer.ResourceStatistics", "ResourceStatistics"),
+             {message}; with --format=json that message as one JSON object."
+        ),
         None => none.to_owned(),
     };
     let mut text = format!("{}.\n\nUsage: mesos-ecp [--flag=value...] {}\n\n", about.summary, about.name);
@@ -95,8 +105,8 @@ pub fn verb_help(verb: Verb) -> String {
     entry(&mut text, "exit 0", 10, about.success);
     entry(&mut text, "other", 10, about.failure);
     let _ = write!(text, "\nExample:\n  {}\n", about.example);
-    if about.example.contains("printf") {
-        text.push_str("  (the record of a container whose id is c1)\n");
+    if about.example.contains("echo") {
+        text.push_str("  (for a container whose id is c1)\n");
     }
     text.push_str("\nThe flags: mesos-ecp help\n");
     text
@@ -105,9 +115,12 @@ pub fn verb_help(verb: Verb) -> String {
 /// The help of one command for operators, with a line break at its end.
 pub fn tool_help(tool: Tool) -> String {
     let about = tool.about();
-    let mut text = format!("{}.\n\nUsage: mesos-ecp {} {}\n\n", about.summary, about.name, about.arguments);
+    let mut text = format!("{}.\n\nUsage: mesos-ecp {} {}\n", about.summary, about.name, about.arguments);
+    if !about.flags.is_empty() {
+        text.push('\n');
+    }
     for (flag, what) in about.flags {
-        entry(&mut text, flag, 16, what);
+        entry(&mut text, flag, 18, what);
     }
     for words in about.text {
         text.push('\n');
@@ -115,7 +128,7 @@ pub fn tool_help(tool: Tool) -> String {
     }
     text.push_str("\nExit codes:\n");
     for (code, what) in about.exits {
-        entry(&mut text, code, 16, what);
+        entry(&mut text, code, 18, what);
     }
     let _ = write!(text, "\nExample:\n  {}\n", about.example);
     text
@@ -189,9 +202,9 @@ mod tests {
 
     #[test]
     fn the_help_of_a_verb_names_its_records() {
-        assert!(verb_help(Verb::Launch).contains("mesos.containerizer.Launch."));
+        assert!(verb_help(Verb::Launch).contains("mesos.containerizer.Launch;"));
         let usage = verb_help(Verb::Usage).split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(usage.contains("mesos.containerizer.Usage.") && usage.contains("mesos.ResourceStatistics."));
+        assert!(usage.contains("mesos.containerizer.Usage;") && usage.contains("mesos.ResourceStatistics;"));
         assert!(verb_help(Verb::Recover).contains("Not read."));
         for verb in Verb::ALL {
             let about = verb.about();

@@ -10,7 +10,7 @@ mod tool;
 mod verb;
 
 pub use help::{program_help, tool_help, verb_help, version};
-pub use tool::{Tool, ToolAbout};
+pub use tool::{ToRun, Tool, ToolAbout};
 pub use verb::{About, Verb};
 
 use crate::agent::Order;
@@ -38,6 +38,15 @@ pub enum Invocation {
     },
     /// Start an agent.
     Agent(Order),
+    /// Say which settings are in force with these flags, values unread.
+    Config(Settings),
+    /// Run one container in the foreground.
+    Container(ToRun),
+}
+
+/// The exit code for a failure of a call with these arguments, where the failure itself has none.
+pub fn failure_code(arguments: &[OsString]) -> i32 {
+    tool::asked(arguments).map_or(1, Tool::failure_code)
 }
 
 /// Understands a command line, given without the program's own name.

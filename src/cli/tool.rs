@@ -2,6 +2,10 @@
 #![forbid(unsafe_code)]
 
 mod agent;
+mod config;
+mod run;
+
+pub use run::ToRun;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -14,6 +18,10 @@ use crate::config::ConfigError;
 pub enum Tool {
     /// Starts an agent with more worker threads.
     Agent,
+    /// Says which settings are in force.
+    Config,
+    /// Runs one container in the foreground.
+    Run,
 }
 
 /// What the help says of one command.
@@ -37,17 +45,27 @@ pub struct ToolAbout {
 
 impl Tool {
     /// All of them.
-    pub const ALL: &[Tool] = &[Tool::Agent];
+    pub const ALL: &[Tool] = &[Tool::Agent, Tool::Config, Tool::Run];
 
     /// The command of this name.
     pub fn named(name: &OsStr) -> Option<Tool> {
         Tool::ALL.iter().copied().find(|tool| name == tool.about().name)
     }
 
+    /// The exit code of a failure that has none of its own. That of `run` must not be taken for its command's.
+    pub const fn failure_code(self) -> i32 {
+        match self {
+            Tool::Agent | Tool::Config => 1,
+            Tool::Run => 125,
+        }
+    }
+
     /// The command's row of the table.
     pub const fn about(self) -> &'static ToolAbout {
         match self {
             Tool::Agent => &AGENT,
+            Tool::Config => &CONFIG,
+            Tool::Run => &run::RUN,
         }
     }
 }
@@ -77,6 +95,25 @@ const AGENT: ToolAbout = ToolAbout {
               --containerizer_path=/usr/bin/mesos-ecp",
 };
 
+const CONFIG: ToolAbout = ToolAbout {
+    name: "config",
+    summary: "Print the settings in force and where each comes from",
+    arguments: "[--flag=value...]",
+    flags: &[],
+    text: &[
+        "Takes the flags of the verbs, mesos-ecp help has them, and goes by the same environment and configuration file. So it \
+         says what a verb would go by that is called in the same way by the same account; the agent gives its verbs \
+         MESOS_WORK_DIRECTORY and MESOS_LIBEXEC_DIRECTORY as well.",
+        "What it prints is itself a configuration file, in TOML: a line for each flag, and behind it as a comment the command \
+         line, the variable, the line of the file, or default. Flags that nothing sets are comments.",
+    ],
+    exits: &[
+        ("0", "The settings are right, and standard output has them."),
+        ("1", "One of them is not, or the file cannot be used: standard error says why."),
+    ],
+    example: "mesos-ecp config --isolation=cgroups/cpu,cgroups/mem",
+};
+
 /// The command that a command line is about: its first word that is no flag, if that is one.
 pub(super) fn asked(arguments: &[OsString]) -> Option<Tool> {
     let own = arguments.iter().take_while(|word| *word != "--");
@@ -87,5 +124,7 @@ pub(super) fn asked(arguments: &[OsString]) -> Option<Tool> {
 pub(super) fn parse(tool: Tool, arguments: Vec<OsString>) -> Result<Invocation, ConfigError> {
     match tool {
         Tool::Agent => agent::parse(arguments),
+        Tool::Config => config::parse(arguments),
+        Tool::Run => run::parse(arguments),
     }
 }

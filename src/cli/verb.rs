@@ -27,9 +27,9 @@ pub struct About {
     pub name: &'static str,
     /// One line, without a full stop.
     pub summary: &'static str,
-    /// The message on standard input; absent: nothing is read, not even to its end.
+    /// The message on standard input, by its full name; absent: nothing is read, not even to its end.
     pub reads: Option<&'static str>,
-    /// The message on standard output; absent: nothing is written.
+    /// The message on standard output, by its full name; absent: nothing is written.
     pub writes: Option<&'static str>,
     /// When the exit code is 0.
     pub success: &'static str,
@@ -76,7 +76,7 @@ impl Verb {
 const LAUNCH: About = About {
     name: "launch",
     summary: "Start a container in its sandbox; returns once its command runs",
-    reads: Some("Launch"),
+    reads: Some("mesos.containerizer.Launch"),
     writes: None,
     success: "The container's command has been executed.",
     failure: "Nothing was started, or all of it was undone: the agent asks for neither wait nor destroy.",
@@ -85,49 +85,51 @@ const LAUNCH: About = About {
 const UPDATE: About = About {
     name: "update",
     summary: "Change the resources of a running container",
-    reads: Some("Update"),
+    reads: Some("mesos.containerizer.Update"),
     writes: None,
     success: "The resources hold, or the container is unknown or has ended. Absent cpus or mem stay as they were.",
     failure: "The resources could not be set: the agent destroys the container.",
-    example: "mesos-ecp --work_dir=/var/lib/mesos update < update.recordio",
+    example: "echo '{\"container_id\":{\"value\":\"c1\"},\"resources\":[{\"name\":\"cpus\",\"type\":\"SCALAR\",\n  \
+              \"scalar\":{\"value\":2}}]}' | mesos-ecp --work_dir=/var/lib/mesos --format=json update",
 };
 const USAGE: About = About {
     name: "usage",
     summary: "Measure what a container uses",
-    reads: Some("Usage"),
-    writes: Some("ResourceStatistics"),
+    reads: Some("mesos.containerizer.Usage"),
+    writes: Some("mesos.ResourceStatistics"),
     success: "The record is complete. Before the start and after the end it has little more than its timestamp.",
     failure: "One sample is missing.",
-    example: "printf '\\6\\0\\0\\0\\n\\4\\n\\2c1' | mesos-ecp --work_dir=/var/lib/mesos usage \\\n  \
-              | tail -c +5 | protoc --decode_raw",
+    example: "echo '{\"container_id\":{\"value\":\"c1\"}}' \\\n  \
+              | mesos-ecp --work_dir=/var/lib/mesos --format=json usage",
 };
 const WAIT: About = About {
     name: "wait",
     summary: "Block until a container has ended and say how; may be asked again",
-    reads: Some("Wait"),
-    writes: Some("Termination"),
+    reads: Some("mesos.containerizer.Wait"),
+    writes: Some("mesos.containerizer.Termination"),
     success: "The container has ended and is cleaned up, or is unknown. The status is wait(2)'s: 256 for exit 1.",
     failure: "How it ended could not be found out or written: the agent fails the task and does not ask for destroy.",
-    example: "printf '\\6\\0\\0\\0\\n\\4\\n\\2c1' | mesos-ecp --work_dir=/var/lib/mesos wait \\\n  \
-              | tail -c +5 | protoc --decode_raw",
+    example: "echo '{\"container_id\":{\"value\":\"c1\"}}' \\\n  \
+              | mesos-ecp --work_dir=/var/lib/mesos --format=json wait",
 };
 const DESTROY: About = About {
     name: "destroy",
     summary: "Kill all processes of a container and clean up; returns when all are gone",
-    reads: Some("Destroy"),
+    reads: Some("mesos.containerizer.Destroy"),
     writes: None,
     success: "Nothing of the container is left, or it is unknown.",
     failure: "It could not be killed within --cgroups_destroy_timeout; the killing goes on, and it stays listed.",
-    example: "printf '\\6\\0\\0\\0\\n\\4\\n\\2c1' | mesos-ecp --work_dir=/var/lib/mesos destroy",
+    example: "echo '{\"container_id\":{\"value\":\"c1\"}}' \\\n  \
+              | mesos-ecp --work_dir=/var/lib/mesos --format=json destroy",
 };
 const CONTAINERS: About = About {
     name: "containers",
     summary: "List the containers, ended ones included while the agent may not know how they ended",
     reads: None,
-    writes: Some("Containers"),
+    writes: Some("mesos.containerizer.Containers"),
     success: "The record is complete.",
     failure: "The agent's recovery fails and the agent exits.",
-    example: "mesos-ecp --work_dir=/var/lib/mesos containers | tail -c +5 | protoc --decode_raw",
+    example: "mesos-ecp --work_dir=/var/lib/mesos --format=json containers",
 };
 const RECOVER: About = About {
     name: "recover",

@@ -1,7 +1,8 @@
 //! What can be wrong with a command line or a setting.
 #![forbid(unsafe_code)]
 
-use super::flags::FLAGS;
+use super::file::FileError;
+use super::flags::{FLAGS, Flag};
 use super::values::ValueError;
 
 /// Why a command line or a setting is refused. Each message is for the operator: it names the flag or variable, the value,
@@ -64,6 +65,19 @@ pub enum ConfigError {
         /// The variable of nearly the same name.
         closest: Option<String>,
     },
+    /// The variable of a flag that only the command line sets.
+    #[error(
+        "the environment variable {variable}={value} is refused: it would be in force for the calls of agents, too; unset it, \
+         and write {usage} on the command line where it is wanted"
+    )]
+    NotInEnvironment {
+        /// The variable's name.
+        variable: String,
+        /// Its value.
+        value: String,
+        /// The flag to give instead.
+        usage: String,
+    },
     /// A value that is not of the flag's kind.
     #[error("{setting}: {reason}")]
     Invalid {
@@ -72,9 +86,17 @@ pub enum ConfigError {
         /// What was expected. Part of the message already, so it is no `source` that would be printed again.
         reason: ValueError,
     },
+    /// A configuration file that cannot be used.
+    #[error("{path}{reason}")]
+    File {
+        /// The file.
+        path: String,
+        /// What is wrong with it; begins with the place in it, if there is one. Part of the message already.
+        reason: FileError,
+    },
     /// A task's own environment sets where containers are kept.
     #[error(
-        "the task's own environment sets {variable}, which says where containers are kept; put {usage} on the command line"
+        "the task's own environment sets {variable}, which decides where containers are kept; put {usage} on the command line"
     )]
     Untrusted {
         /// The variable's name.
@@ -109,13 +131,13 @@ pub enum ConfigError {
     /// A path that does not begin with `/`.
     #[error(
         "{setting}: a relative path is refused, because the agent calls from the container's sandbox and it would be \
-         looked up there; write --{name}=/ABSOLUTE/PATH"
+         looked up there; write {form}"
     )]
     RelativePath {
         /// The setting as the operator wrote it.
         setting: String,
-        /// The flag that sets it.
-        name: &'static str,
+        /// How it is to be written.
+        form: String,
     },
     /// Two commas without a name between them, or a comma at an end.
     #[error("{setting}: entry {position} of the list is empty; write names with one comma between them, as {example}")]
@@ -182,11 +204,46 @@ pub enum ConfigError {
         /// The argument as given.
         argument: String,
     },
+    /// `run` with nothing to run.
+    #[error("run: the command is missing: {RUN_FORM}")]
+    NothingToRun,
+    /// Something before `--` that is no flag.
+    #[error("run: unexpected argument {argument:?}: before -- stand flags only, and behind it the command: {RUN_FORM}")]
+    NotRuns {
+        /// The argument as given.
+        argument: String,
+    },
+    /// A flag that neither `run` has nor all have.
+    #[error("run: unknown flag {argument}{}; mesos-ecp help run has its own, and mesos-ecp help those of all", did_you_mean(*.closest, "--"))]
+    UnknownRunFlag {
+        /// The argument as given.
+        argument: String,
+        /// The flag of nearly the same name.
+        closest: Option<&'static str>,
+    },
+    /// A variable without a name or value.
+    #[error("--env={value}: write --env=NAME=VALUE")]
+    RunVariable {
+        /// The value given.
+        value: String,
+    },
+    /// Two flags of `run` that contradict each other.
+    #[error("run: {first} and {second} do not go together: {why}")]
+    NotTogether {
+        /// The one.
+        first: &'static str,
+        /// The other.
+        second: &'static str,
+        /// Why not.
+        why: &'static str,
+    },
 }
+
+const RUN_FORM: &str = "mesos-ecp run [--flag=value...] -- COMMAND ARGUMENT...";
 
 const AGENT_FORM: &str = "mesos-ecp agent --workers=N -- mesos-slave ARGUMENT...";
 
-fn did_you_mean(closest: Option<&str>, prefix: &str) -> String {
+pub(super) fn did_you_mean(closest: Option<&str>, prefix: &str) -> String {
     closest.map(|name| format!(", did you mean {prefix}{name}?")).unwrap_or_default()
 }
 
@@ -195,5 +252,5 @@ fn known_flags() -> String {
 }
 
 fn known_variables() -> String {
-    FLAGS.iter().map(|flag| flag.variable()).collect::<Vec<_>>().join(", ")
+    FLAGS.iter().filter(|flag| flag.in_environment()).map(Flag::variable).collect::<Vec<_>>().join(", ")
 }

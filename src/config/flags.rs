@@ -64,12 +64,22 @@ impl Flag {
         format!("{VARIABLE_PREFIX}{}", self.name.to_ascii_uppercase())
     }
 
+    /// Whether its variable sets the flag. The form of a call's own input does not come from afar: an agent's calls would all fail.
+    pub fn in_environment(&self) -> bool {
+        self.name != FORMAT.name
+    }
+
     /// How the flag is written, for messages and help: `--work_dir=PATH`, `--[no-]quiet`.
     pub fn usage(&self) -> String {
         match self.kind {
             Kind::Bool => format!("--[no-]{}", self.name),
             kind => format!("--{}={}", self.name, kind.placeholder()),
         }
+    }
+
+    /// Whether the configuration file may set it.
+    pub fn in_file(&self) -> bool {
+        self.name != CONFIG.name && self.name != FORMAT.name
     }
 
     /// The flag whose name (without dashes) this is.
@@ -90,6 +100,7 @@ impl Flag {
 
 /// All flags, in the order of the help.
 pub const FLAGS: &[Flag] = &[
+    CONFIG,
     ISOLATION,
     RUNTIME_DIR,
     WORK_DIR,
@@ -124,10 +135,19 @@ pub const FLAGS: &[Flag] = &[
     cgroups::PERF_INTERVAL,
     cgroups::PERF_DURATION,
     cgroups::SYSTEMD_SLICE,
+    FORMAT,
     QUIET,
 ];
 
 // Constants of their own, so that `Config` reads a flag without a look-up that could fail.
+pub(super) const CONFIG: Flag = Flag {
+    name: "config",
+    kind: Kind::Path,
+    default: "/etc/mesos-ecp.toml",
+    inherits: None,
+    help: "The file that sets what neither command line nor environment does; none for no file. The default one may be \
+           missing.",
+};
 pub(super) const ISOLATION: Flag = Flag {
     name: "isolation",
     kind: Kind::List,
@@ -205,6 +225,14 @@ pub(super) const ISOLATOR_TIMEOUT: Flag = Flag {
     default: "10secs",
     inherits: None,
     help: "How long one call of such an isolator program may take. More than zero.",
+};
+pub(super) const FORMAT: Flag = Flag {
+    name: "format",
+    kind: Kind::Text,
+    default: "record",
+    inherits: None,
+    help: "What is on standard input and output: record (protobuf, as the agent has it) or json (one object, for people and \
+           scripts; never for an agent). On the command line only.",
 };
 pub(super) const QUIET: Flag = Flag {
     name: "quiet",

@@ -1,14 +1,19 @@
 //! Settings: what they are called, how they are written, which source wins, and the values that the rest works with.
 //!
 //! A setting comes from the command line (`--work_dir=/w`), else from the environment (`MESOS_ECP_WORK_DIR=/w`), else from
-//! a variable of the agent's where [`Flag::inherits`] names one, else from the table [`FLAGS`].
+//! a variable of the agent's where [`Flag::inherits`] names one, else from the configuration file ([`file`]), else from the
+//! table [`FLAGS`].
 #![forbid(unsafe_code)]
 
 mod cgroups;
 mod closest;
 mod error;
 mod fetching;
+pub mod file;
 mod flags;
+mod format;
+mod found;
+mod in_force;
 mod settings;
 mod sources;
 mod untrusted;
@@ -22,17 +27,22 @@ pub(crate) use closest::closest;
 pub use error::ConfigError;
 pub use fetching::{FetchAs, Fetching};
 pub use flags::{FLAGS, Flag, Kind, VARIABLE_PREFIX};
+pub use format::Format;
+pub use in_force::in_force;
 pub use settings::Settings;
 pub use untrusted::Untrusted;
 
+use file::FileError;
 use sources::Sources;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The settings of one call. One field for each flag of [`FLAGS`], by the same name. All paths are absolute.
+/// The settings of one call. One field for each flag of [`FLAGS`] but [`Format`]'s, by the same name. All paths are absolute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
+    /// The configuration file that is asked for, be it there or not. Absent: none is wanted.
+    pub config: Option<PathBuf>,
     /// The isolators of new containers, in the order given, none twice, at least one. Whether they exist is for the
     /// registry of isolators to say.
     pub isolation: Vec<String>,
@@ -66,7 +76,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// Decides every setting: command line before environment before default. Returns warnings beside them, one line each.
+    /// Decides every setting without a configuration file: command line before environment before default. Returns warnings
+    /// beside them, one line each.
     ///
     /// `untrusted` has the names of the variables that the container's own record sets (`command.environment` of the
     /// executor and of the task). Agents before 0.23 lay those over the environment of `launch`, so a framework could
@@ -76,14 +87,34 @@ impl Config {
     ///
     /// # Errors
     /// A value that is not of its flag's kind, a relative path, a zero timeout, an empty or repeated entry in a list, and a
-    /// `MESOS_ECP_` variable that is no flag (an untrusted one is only warned of).
+    /// `MESOS_ECP_` variable that is no flag, or one of the command line only (an untrusted one is only warned of).
     pub fn resolve(
         settings: &Settings,
         environment: impl Iterator<Item = (OsString, OsString)>,
         untrusted: &Untrusted,
     ) -> Result<(Config, Vec<String>), ConfigError> {
-        let (sources, warnings) = Sources::new(settings, environment, untrusted)?;
-        let config = Config {
+        Config::resolve_with_file(settings, environment, untrusted, |_, _| Ok(None))
+    }
+
+    /// The same, with the configuration file between environment and default. `read` gets its path and, unless it is the
+    /// default one, what names it; see [`file::read`], which is what the program passes.
+    ///
+    /// # Errors
+    /// As [`Config::resolve`], and what `read` and [`file::parse`] refuse.
+    pub fn resolve_with_file(
+        settings: &Settings,
+        environment: impl Iterator<Item = (OsString, OsString)>,
+        untrusted: &Untrusted,
+        read: impl FnOnce(&Path, Option<&str>) -> Result<Option<String>, FileError>,
+    ) -> Result<(Config, Vec<String>), ConfigError> {
+        let (mut sources, warnings) = Sources::new(settings, environment, untrusted)?;
+        sources.read_file(read)?;
+        Ok((Config::of(&sources)?, warnings))
+    }
+
+    fn of(sources: &Sources<'_>) -> Result<Config, ConfigError> {
+        Ok(Config {
+            config: sources.config()?,
             isolation: sources.list(&flags::ISOLATION)?,
             runtime_dir: sources.path(&flags::RUNTIME_DIR)?,
             work_dir: sources.path(&flags::WORK_DIR)?,
@@ -91,14 +122,13 @@ impl Config {
             frameworks_home: sources.path(&flags::FRAMEWORKS_HOME)?,
             hadoop_home: sources.path(&flags::HADOOP_HOME)?,
             fetch_timeout: sources.timeout(&flags::FETCH_TIMEOUT)?,
-            fetching: Fetching::resolve(&sources)?,
+            fetching: Fetching::resolve(sources)?,
             cgroups_destroy_timeout: sources.duration(&flags::CGROUPS_DESTROY_TIMEOUT)?,
             answered_retention: sources.duration(&flags::ANSWERED_RETENTION)?,
             isolator_dir: sources.path(&flags::ISOLATOR_DIR)?.unwrap_or_default(),
             isolator_timeout: sources.timeout(&flags::ISOLATOR_TIMEOUT)?,
-            cgroups: Cgroups::resolve(&sources)?,
+            cgroups: Cgroups::resolve(sources)?,
             quiet: sources.boolean(&flags::QUIET)?,
-        };
-        Ok((config, warnings))
+        })
     }
 }

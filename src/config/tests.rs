@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod file;
+
 use super::*;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStringExt;
@@ -30,6 +32,11 @@ fn refusal(arguments: &[&str], environment: &[(&str, &str)]) -> String {
     resolve(arguments, environment, &[]).unwrap_err().to_string()
 }
 
+/// Those whose variables count.
+fn flags() -> impl Iterator<Item = &'static Flag> {
+    FLAGS.iter().filter(|flag| flag.in_environment())
+}
+
 /// A value that is not the default.
 fn other_value(flag: &Flag) -> &'static str {
     match flag.kind {
@@ -49,7 +56,7 @@ fn other_value(flag: &Flag) -> &'static str {
 fn every_flag_lands_in_the_config_from_both_sources() {
     let default = config(&[], &[]);
     let mut seen = Vec::new();
-    for flag in FLAGS {
+    for flag in flags() {
         let value = other_value(flag);
         let by_flag = config(&[&format!("--{}={value}", flag.name)], &[]);
         assert_ne!(by_flag, default, "{}", flag.name);
@@ -66,6 +73,7 @@ fn every_flag_lands_in_the_config_from_both_sources() {
 fn the_defaults() {
     let minutes = |count: u64| Duration::from_secs(60 * count);
     let expected = Config {
+        config: Some("/etc/mesos-ecp.toml".into()),
         isolation: vec!["posix/cpu".to_owned(), "posix/mem".to_owned()],
         runtime_dir: None,
         work_dir: None,
@@ -125,11 +133,24 @@ fn command_line_before_our_variable_before_the_agents() {
 }
 
 #[test]
+fn the_format_of_a_call_is_no_variable() {
+    let message = refusal(&["--format=json"], &[("MESOS_ECP_FORMAT", "json")]);
+    assert!(message.starts_with("the environment variable MESOS_ECP_FORMAT=json is refused"), "{message}");
+    assert!(message.contains("write --format=TEXT on the command line"), "{message}");
+    assert_eq!(config(&["--format=json"], &[("MESOS_ECP_FORMAT", "")]), config(&[], &[]));
+    assert!(!refusal(&[], &[("MESOS_ECP_FORMAD", "x")]).contains("MESOS_ECP_FORMAT"));
+    // A framework's changes nothing.
+    let (found, warnings) = resolve(&[], &[("MESOS_ECP_FORMAT", "json")], &["MESOS_ECP_FORMAT"]).unwrap();
+    assert_eq!((found, warnings.len()), (config(&[], &[]), 1));
+    assert!(warnings[0].contains("MESOS_ECP_FORMAT is ignored") && !warnings[0].contains("--format"), "{warnings:?}");
+}
+
+#[test]
 fn an_empty_variable_is_unset_and_an_empty_flag_refused() {
     assert_eq!(config(&[], &[("MESOS_ECP_ISOLATION", ""), ("MESOS_ECP_NONSENSE", "")]), config(&[], &[]));
     let environment = [("MESOS_WORK_DIRECTORY", "/agents"), ("MESOS_ECP_WORK_DIR", "")];
     assert_eq!(config(&[], &environment).work_dir, Some("/agents".into()));
-    for flag in FLAGS {
+    for flag in flags() {
         let message = refusal(&[&format!("--{}=", flag.name)], &[]);
         assert!(message.starts_with(&format!("--{}= has no value", flag.name)), "{message}");
     }
@@ -137,7 +158,7 @@ fn an_empty_variable_is_unset_and_an_empty_flag_refused() {
 
 #[test]
 fn what_the_task_sets_is_ignored_with_a_warning() {
-    for flag in FLAGS.iter().filter(|flag| !["runtime_dir", "work_dir"].contains(&flag.name)) {
+    for flag in flags().filter(|flag| !["config", "runtime_dir", "work_dir"].contains(&flag.name)) {
         let variable = flag.variable();
         // A bad value must not even be read: it is the framework's.
         for value in [other_value(flag), "\u{1}bad", ""] {
@@ -158,7 +179,11 @@ fn what_the_task_sets_is_ignored_with_a_warning() {
 
 #[test]
 fn a_task_that_sets_where_containers_are_kept_is_refused() {
-    for (variable, flag) in [("MESOS_ECP_RUNTIME_DIR", "--runtime_dir=/a"), ("MESOS_ECP_WORK_DIR", "--work_dir=/a")] {
+    for (variable, flag) in [
+        ("MESOS_ECP_RUNTIME_DIR", "--runtime_dir=/a"),
+        ("MESOS_ECP_WORK_DIR", "--work_dir=/a"),
+        ("MESOS_ECP_CONFIG", "--config=/a"),
+    ] {
         for value in ["/evil", ""] {
             let message = resolve(&[], &[(variable, value)], &[variable]).unwrap_err().to_string();
             assert!(message.contains(variable) && message.contains("on the command line"), "{message}");
@@ -186,7 +211,7 @@ fn an_unknown_variable_is_refused_and_the_known_ones_named() {
     let message = refusal(&[], &[("MESOS_ECP_ISOLATIONS", "x")]);
     let start = "the environment variable MESOS_ECP_ISOLATIONS=x is no setting, did you mean MESOS_ECP_ISOLATION?";
     assert!(message.starts_with(start), "{message}");
-    assert!(FLAGS.iter().all(|flag| message.contains(&flag.variable())), "{message}");
+    assert!(flags().all(|flag| message.contains(&flag.variable())), "{message}");
     // The trust of one variable says nothing of another.
     assert!(resolve(&[], &[("MESOS_ECP_NONSENSE", "x")], &["MESOS_ECP_QUIET"]).is_err());
 }
@@ -233,7 +258,7 @@ fn durations_and_booleans() {
 
 #[test]
 fn only_paths_may_be_other_than_utf8() {
-    for flag in FLAGS {
+    for flag in flags() {
         let path = flag.kind == Kind::Path;
         let value = OsString::from_vec(if path { b"/\xff".to_vec() } else { b"\xff".to_vec() });
         let environment = [(OsString::from(flag.variable()), value)];

@@ -51,6 +51,9 @@ pub enum ValueError {
     /// Neither of the two.
     #[error("it is user or root")]
     FetchAs,
+    /// Neither of the two.
+    #[error("it is record or json")]
+    Format,
     /// Nothing that can stand below a mount point.
     #[error("it is a path below the hierarchies' mount points, as mesos or mesos/agent1, without \"..\"")]
     CgroupsRoot,

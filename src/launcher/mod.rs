@@ -13,6 +13,6 @@ pub use cgroups::{Cgroups, Joins};
 pub use command::{Command, envp};
 pub use environment::{Facts, container_environment};
 pub use kill::{Killed, kill_descendants, kill_in_cgroups, kill_strangers};
-pub use sandbox::Sandbox;
+pub use sandbox::{Sandbox, Streams};
 pub use unit::{Unit, leave_unit};
 pub use user::{Account, account};

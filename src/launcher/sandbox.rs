@@ -1,4 +1,4 @@
-//! The sandbox as the first process gets it: its directory, stdout and stderr.
+//! The sandbox as the first process gets it: its directory, and the standard streams.
 #![forbid(unsafe_code)]
 
 use std::fs::{File, OpenOptions};
@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{AtFlags, FcntlArg, OFlag, fcntl, openat};
-use nix::sys::stat::{Mode, fstatat};
+use nix::sys::stat::{Mode, fstat, fstatat};
 use nix::unistd::fchown;
 
 use super::Account;
@@ -18,30 +18,60 @@ use crate::error::{Error, Result};
 pub struct Sandbox {
     /// The directory.
     pub directory: File,
-    /// /dev/null.
-    pub stdin: File,
-    /// `stdout` in it, appended to.
+    /// What the first process gets as 0, 1 and 2.
+    pub streams: Streams,
+}
+
+/// The standard streams of a container's first process. They are open in its supervisor no longer than it takes to start
+/// it, so that whoever reads a pipe sees its end.
+#[derive(Debug)]
+pub struct Streams {
+    /// /dev/null, or a pipe to read.
+    pub stdin: OwnedFd,
+    /// `stdout` in the sandbox, appended to, or a pipe to write.
     pub stdout: OwnedFd,
-    /// `stderr` in it, appended to.
+    /// `stderr` in the sandbox, appended to, or a pipe to write.
     pub stderr: OwnedFd,
 }
 
 impl Sandbox {
-    /// Opens the sandbox at `path`; the two files are made where missing and given to the user.
+    /// Opens the sandbox at `path`. Without `given` streams stdin is /dev/null, and the two files are made where missing and
+    /// given to the user.
     ///
     /// # Errors
     /// When the directory is not there, or `stdout` or `stderr` is anything but a regular file with one name (a link would
     /// lead the container's output, written as the user, to where root opened it).
-    pub fn open(path: &Path, account: &Account) -> Result<Sandbox> {
+    pub fn open(path: &Path, account: &Account, given: Option<Streams>) -> Result<Sandbox> {
         let directory = OpenOptions::new()
             .read(true)
             .custom_flags(libc::O_DIRECTORY | libc::O_CLOEXEC)
             .open(path)
             .map_err(Error::path("open the sandbox", path))?;
-        let stdin = File::open("/dev/null").map_err(Error::path("open", "/dev/null"))?;
+        if let Some(streams) = given {
+            streams.give(account)?;
+            return Ok(Sandbox { directory, streams });
+        }
+        let stdin = File::open("/dev/null").map_err(Error::path("open", "/dev/null"))?.into();
         let stdout = output(&directory, path, "stdout", account)?;
         let stderr = output(&directory, path, "stderr", account)?;
-        Ok(Sandbox { directory, stdin, stdout, stderr })
+        Ok(Sandbox { directory, streams: Streams { stdin, stdout, stderr } })
+    }
+}
+
+impl Streams {
+    /// Gives the pipes among them to the container's user, who could not open /dev/stdout otherwise.
+    fn give(&self, account: &Account) -> Result<()> {
+        if account.credentials.is_none() {
+            return Ok(());
+        }
+        let (uid, gid) = account.owner();
+        for fd in [&self.stdin, &self.stdout, &self.stderr] {
+            let kind = fstat(fd).map_err(Error::system("look at the container's streams"))?.st_mode & libc::S_IFMT;
+            if kind == libc::S_IFIFO {
+                fchown(fd, Some(uid), Some(gid)).map_err(Error::system("give the container's streams to its user"))?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -94,7 +124,7 @@ mod tests {
     use std::io::Write;
 
     fn open(path: &Path) -> Result<Sandbox> {
-        Sandbox::open(path, &Account { name: None, credentials: None })
+        Sandbox::open(path, &Account { name: None, credentials: None }, None)
     }
 
     #[test]
@@ -102,7 +132,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("stdout"), "before\n").unwrap();
         let sandbox = open(dir.path()).unwrap();
-        File::from(sandbox.stdout).write_all(b"after\n").unwrap();
+        File::from(sandbox.streams.stdout).write_all(b"after\n").unwrap();
         assert_eq!(fs::read_to_string(dir.path().join("stdout")).unwrap(), "before\nafter\n");
         assert_eq!(fs::metadata(dir.path().join("stderr")).unwrap().mode() & 0o777, 0o644);
     }

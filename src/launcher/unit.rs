@@ -6,7 +6,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::cgroup::{Cgroup, Hierarchies, MOUNTINFO, own_path};
+use crate::cgroup::{Cgroup, Hierarchies, MOUNTINFO, own_path, while_gone};
 use crate::config::Config;
 use crate::error::{Error, Result};
 
@@ -77,11 +77,13 @@ impl Unit {
 impl Place {
     fn enter(&self) -> Result<()> {
         let path = self.mount_point.join(&self.below);
-        match Cgroup::open(&path) {
-            Err(e) if e.is_not_found() => make(&self.mount_point, &self.below)?,
-            found => drop(found?),
-        }
-        Cgroup::open(&path)?.write(self.file, "0")
+        while_gone(|| {
+            match Cgroup::open(&path) {
+                Err(e) if e.is_not_found() => make(&self.mount_point, &self.below)?,
+                found => drop(found?),
+            }
+            Cgroup::open(&path)?.write(self.file, "0")
+        })
     }
 }
 

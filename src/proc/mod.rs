@@ -74,6 +74,16 @@ impl Proc {
         Ok(String::from_utf8_lossy(&text).trim().to_owned())
     }
 
+    /// A new UUID of random bits, as the kernel makes them.
+    ///
+    /// # Errors
+    /// When /proc is not mounted.
+    pub fn random_uuid(&self) -> Result<String> {
+        let path = self.root.join("sys/kernel/random/uuid");
+        let text = read_small(&path).map_err(Error::path("read a random id from", &path))?;
+        Ok(String::from_utf8_lossy(&text).trim().to_owned())
+    }
+
     /// All pids that are listed.
     ///
     /// # Errors

@@ -5,13 +5,14 @@
 //! in step. Field names, numbers and defaults are those of agents 0.19 to 1.0, all releases in one definition.
 //!
 //! [`read_record`] and [`write_record`] do the framing, [`decode()`] is stricter than `prost` alone, and [`resources`]
-//! knows how shares add up.
+//! knows how shares add up. [`json`] has the same messages as JSON.
 #![forbid(unsafe_code)]
 
 mod decode;
 mod error;
 #[cfg(test)]
 mod fixtures;
+pub mod json;
 mod recordio;
 pub mod resources;
 mod schema;

@@ -4,6 +4,8 @@
 //! in the agents.
 #![forbid(unsafe_code)]
 
+pub mod text;
+
 use std::ops::RangeInclusive;
 
 use super::mesos::Resource;

@@ -53,9 +53,14 @@ impl<'a> Cursor<'a> {
         Self { bytes: &bytes[..end], position: part.start.min(end) }
     }
 
+    /// Whether all was read.
+    pub(super) fn at_end(&self) -> bool {
+        self.position == self.bytes.len()
+    }
+
     /// The next field, `None` after the last one.
     pub(super) fn next_field(&mut self) -> Result<Option<Found>, Fault> {
-        if self.position == self.bytes.len() {
+        if self.at_end() {
             return Ok(None);
         }
         let at = self.position;
@@ -89,7 +94,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn varint(&mut self) -> Result<u64, Fault> {
+    /// Only where one stands: within a packed field, or the value of a field of [`WireType::Varint`].
+    pub(super) fn varint(&mut self) -> Result<u64, Fault> {
         let offset = self.position;
         let mut value = 0;
         for shift in (0..64).step_by(7) {

@@ -13,6 +13,13 @@ pub enum Message {
     Started,
     /// Everything is undone; why.
     Failed(String),
+    /// Everything is undone, as the command could not be executed.
+    NotExecuted {
+        /// Why.
+        text: String,
+        /// Whether there is such a program.
+        found: bool,
+    },
     /// Nothing of the container was made; why.
     Refused(String),
 }
@@ -25,6 +32,8 @@ pub fn send(socket: &UnixStream, message: &Message) {
     let (kind, text) = match message {
         Message::Started => (b'S', ""),
         Message::Failed(text) => (b'F', text.as_str()),
+        Message::NotExecuted { text, found: true } => (b'X', text.as_str()),
+        Message::NotExecuted { text, found: false } => (b'N', text.as_str()),
         Message::Refused(text) => (b'R', text.as_str()),
     };
     let text = &text.as_bytes()[..text.len().min(LONGEST)];
@@ -51,6 +60,7 @@ pub fn receive(socket: &UnixStream) -> Result<Option<Message>> {
         Ok(match head[0] {
             b'S' => Message::Started,
             b'R' => Message::Refused(text),
+            b'X' | b'N' => Message::NotExecuted { text, found: head[0] == b'X' },
             _ => Message::Failed(text),
         })
     };
@@ -69,7 +79,9 @@ mod tests {
     #[test]
     fn messages_arrive_in_order_and_the_end_is_seen() {
         let (a, b) = UnixStream::pair().unwrap();
-        let all = [Message::Failed("w\n1".into()), Message::Refused(String::new()), Message::Started];
+        let not_executed = |found| Message::NotExecuted { text: "x".into(), found };
+        let failed = Message::Failed("w\n1".into());
+        let all = [failed, Message::Refused(String::new()), not_executed(true), not_executed(false), Message::Started];
         all.iter().for_each(|m| send(&a, m));
         drop(a);
         for message in all {

@@ -95,8 +95,8 @@ fn become_user(sandbox: &Sandbox, credentials: Option<&Credentials>, supervisor:
         move |e: nix::Error| Error::Child { step, subject: "the fetching process".into(), source: e.into() }
     };
     nix::unistd::setpgid(Pid::from_raw(0), Pid::from_raw(0)).map_err(failed("make a process group for"))?;
-    nix::unistd::dup2_stdout(&sandbox.stdout).map_err(failed("redirect"))?;
-    nix::unistd::dup2_stderr(&sandbox.stderr).map_err(failed("redirect"))?;
+    nix::unistd::dup2_stdout(&sandbox.streams.stdout).map_err(failed("redirect"))?;
+    nix::unistd::dup2_stderr(&sandbox.streams.stderr).map_err(failed("redirect"))?;
     nix::unistd::fchdir(&sandbox.directory).map_err(failed("change the directory of"))?;
     if let Some(to) = credentials {
         let groups: Vec<Gid> = to.groups.iter().map(|g| Gid::from_raw(*g)).collect();

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::OsString;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::container::{ContainerId, Scope};
 use crate::error::{Error, Result};
 use crate::fetcher::Plan;
 use crate::isolators::Set;
-use crate::launcher::{Account, Cgroups, Unit};
+use crate::launcher::{Account, Cgroups, Streams, Unit};
 use crate::proc::Proc;
 use crate::protocol::mesos::containerizer::Launch;
 use crate::protocol::state::Checkpoint;
@@ -56,28 +56,65 @@ pub struct Order {
 /// # Errors
 /// Why it could not be started; everything is undone then.
 pub fn launch(order: Order, config: &Config) -> Result<()> {
-    let (id, scope, proc) = (order.id.clone(), order.scope.clone(), order.proc.clone());
-    let started = UnixStream::pair().and_then(|(ours, theirs)| {
-        sys::detach(vec![OwnedFd::from(theirs)], false, move |kept| start::supervise(order, kept))?;
-        Ok(ours)
-    });
-    let channel = started.map_err(Error::system("start the supervisor"))?;
-    let failure = match receive(&channel) {
-        Ok(Some(Message::Started)) => match scope.live(&id).map(|dir| dir.commit()) {
-            Some(Ok(())) => return Ok(()),
-            Some(Err(e)) => e,
-            None => Error::Cancelled("destroy asked for the container's end"),
-        },
-        // Before there was anything to undo: an older container of this id may well be there.
-        Ok(Some(Message::Refused(text))) => return Err(Error::Supervisor(text)),
-        Ok(Some(Message::Failed(text))) => Error::Supervisor(text),
-        Ok(None) => Error::Supervisor("the supervisor died during the launch (was it killed?)".into()),
-        Err(e) => e,
-    };
-    // The supervisor sees the hang-up without a commit and undoes everything; if it was killed, another does.
-    drop(channel);
-    match see_gone(&scope, &id, false, config, &proc) {
-        Ok(()) => Err(failure),
-        Err(left) => Err(Error::Supervisor(format!("{failure}; and {left}"))),
+    Launching::begin(order, None)?.finish(config)
+}
+
+/// A launch under way: the supervisor works. Readable (by its descriptor) as soon as [`Launching::finish`] will not block
+/// for long. Dropped, it is called off.
+pub struct Launching {
+    channel: UnixStream,
+    id: ContainerId,
+    scope: Scope,
+    proc: Proc,
+}
+
+impl Launching {
+    /// Starts the supervisor. The container's first process, and what fetches for it, get the `given` streams instead of
+    /// the files in the sandbox; nobody else keeps them open.
+    ///
+    /// # Errors
+    /// Those of fork(2); nothing was made then.
+    pub fn begin(order: Order, given: Option<Streams>) -> Result<Launching> {
+        let (id, scope, proc) = (order.id.clone(), order.scope.clone(), order.proc.clone());
+        let started = UnixStream::pair().and_then(|(ours, theirs)| {
+            let streams = given.into_iter().flat_map(|given| [given.stdin, given.stdout, given.stderr]);
+            let kept = [OwnedFd::from(theirs)].into_iter().chain(streams).collect();
+            sys::detach(kept, false, move |kept| start::supervise(order, kept))?;
+            Ok(ours)
+        });
+        Ok(Launching { channel: started.map_err(Error::system("start the supervisor"))?, id, scope, proc })
+    }
+
+    /// Waits until the container runs, and commits to it.
+    ///
+    /// # Errors
+    /// Why it could not be started; everything is undone then.
+    pub fn finish(self, config: &Config) -> Result<()> {
+        let Launching { channel, id, scope, proc } = self;
+        let failure = match receive(&channel) {
+            Ok(Some(Message::Started)) => match scope.live(&id).map(|dir| dir.commit()) {
+                Some(Ok(())) => return Ok(()),
+                Some(Err(e)) => e,
+                None => Error::Cancelled("destroy asked for the container's end"),
+            },
+            // Before there was anything to undo: an older container of this id may well be there.
+            Ok(Some(Message::Refused(text))) => return Err(Error::Supervisor(text)),
+            Ok(Some(Message::Failed(text))) => Error::Supervisor(text),
+            Ok(Some(Message::NotExecuted { text, found })) => Error::SupervisorNotExecuted { text, found },
+            Ok(None) => Error::Supervisor("the supervisor died during the launch (was it killed?)".into()),
+            Err(e) => e,
+        };
+        // The supervisor sees the hang-up without a commit and undoes everything; if it was killed, another does.
+        drop(channel);
+        match see_gone(&scope, &id, false, config, &proc) {
+            Ok(()) => Err(failure),
+            Err(left) => Err(Error::Supervisor(format!("{failure}; and {left}"))),
+        }
+    }
+}
+
+impl AsFd for Launching {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.channel.as_fd()
     }
 }

@@ -21,4 +21,4 @@ pub use adopt::adopt;
 pub use charge::Charge;
 pub use end::{Outcome, end_damaged};
 pub use gone::see_gone;
-pub use launch::{Order, launch};
+pub use launch::{Launching, Order, launch};

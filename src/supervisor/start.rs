@@ -18,7 +18,7 @@ use super::serve::{First, Serving};
 use super::{Charge, Outcome, fetching};
 use crate::container::{ContainerDir, ContainerId, Launched, Scope, Stage, identify};
 use crate::error::{Error, Result};
-use crate::launcher::{Account, Command, Facts, Sandbox, container_environment, envp};
+use crate::launcher::{Account, Command, Facts, Sandbox, Streams, container_environment, envp};
 use crate::proc::Proc;
 use crate::protocol::state::Checkpoint;
 use crate::step::step;
@@ -41,9 +41,11 @@ impl Signals {
 
 /// The supervisor's whole life. Its exit code is for nobody.
 pub(super) fn supervise(order: Order, kept: Vec<OwnedFd>) -> i32 {
-    let Some(channel) = kept.into_iter().next().map(UnixStream::from) else {
+    let mut kept = kept.into_iter();
+    let Some(channel) = kept.next().map(UnixStream::from) else {
         return 70;
     };
+    let streams = given(kept);
     let Order {
         id,
         record,
@@ -74,14 +76,17 @@ pub(super) fn supervise(order: Order, kept: Vec<OwnedFd>) -> i32 {
     let job = Job { launch: &launch, account: &account, fetch: &fetch, fetch_timeout, environment };
     let gate_dir = charge.dir.clone();
     let gate = Gate { channel: &channel, signals: &signals.0, dir: &gate_dir };
-    match start(&mut charge, job, &gate) {
+    match start(&mut charge, job, streams, &gate) {
         Ok(()) => send(&channel, &Message::Started),
         Err(e) => {
-            let text = e.to_string();
+            let (text, executed) = (e.to_string(), e.not_executed());
+            let failed = |text: String| {
+                executed.map_or(Message::Failed(text.clone()), |found| Message::NotExecuted { text, found })
+            };
             // Launch hears at once if undoing takes longer than its deadline; else when all is undone.
-            let undone = undo(&charge, |left| send(&channel, &Message::Failed(format!("{text}; {left}"))));
+            let undone = undo(&charge, |left| send(&channel, &failed(format!("{text}; {left}"))));
             let text = undone.map_or_else(|left| format!("{text}; and {left}"), |()| text.clone());
-            send(&channel, &Message::Failed(text));
+            send(&channel, &failed(text));
             return 1;
         }
     }
@@ -109,6 +114,11 @@ fn own(
     Ok((signals, dir, checkpoint))
 }
 
+/// The standard streams, if launch gave any: behind the channel, in their order.
+fn given(mut kept: impl Iterator<Item = OwnedFd>) -> Option<Streams> {
+    Some(Streams { stdin: kept.next()?, stdout: kept.next()?, stderr: kept.next()? })
+}
+
 struct Job<'a> {
     launch: &'a crate::protocol::mesos::containerizer::Launch,
     account: &'a Account,
@@ -117,10 +127,10 @@ struct Job<'a> {
     environment: Vec<(std::ffi::OsString, std::ffi::OsString)>,
 }
 
-fn start(charge: &mut Charge, job: Job<'_>, gate: &Gate<'_>) -> Result<()> {
+fn start(charge: &mut Charge, job: Job<'_>, streams: Option<Streams>, gate: &Gate<'_>) -> Result<()> {
     gate.check()?;
     let sandbox_path = charge.checkpoint.sandbox.clone().unwrap_or_default();
-    let sandbox = Sandbox::open(Path::new(&sandbox_path), job.account)?;
+    let sandbox = Sandbox::open(Path::new(&sandbox_path), job.account, streams)?;
     let executor =
         job.launch.executor_info.as_ref().ok_or_else(|| Error::Refused("the record has no executor_info".into()))?;
     let resources = &executor.resources;
@@ -139,7 +149,7 @@ fn start(charge: &mut Charge, job: Job<'_>, gate: &Gate<'_>) -> Result<()> {
         argv: &command.argv,
         envp: &envp,
         directory: sandbox.directory.as_fd(),
-        stdio: [sandbox.stdin.as_fd(), sandbox.stdout.as_fd(), sandbox.stderr.as_fd()],
+        stdio: [&sandbox.streams.stdin, &sandbox.streams.stdout, &sandbox.streams.stderr].map(AsFd::as_fd),
         credentials: job.account.credentials.as_ref(),
     };
     let mut cloned =
@@ -168,7 +178,7 @@ fn start(charge: &mut Charge, job: Job<'_>, gate: &Gate<'_>) -> Result<()> {
     };
     let user = job.account.name.as_deref().unwrap_or("the agent's user");
     let (doing, subject) = match failure.step {
-        ChildStep::Exec => ("execute", command.shown),
+        ChildStep::Exec => return Err(Error::NotExecuted { program: command.shown, source: failure.source }),
         ChildStep::Cgroups => ("join the cgroups of", charge.dir.id().to_string()),
         ChildStep::Directory => ("change to the sandbox", sandbox_path),
         ChildStep::Groups | ChildStep::Gid | ChildStep::Uid => ("change to the user", user.to_owned()),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use prost::Message;
 
 use crate::cli::Verb;
-use crate::config::{Config, Settings, Untrusted};
+use crate::config::{self, Config, Settings, Untrusted};
 use crate::container::Scope;
 use crate::error::{Error, Result};
 use crate::proc::Proc;
@@ -15,7 +15,8 @@ use crate::protocol::{Described, decode, read_record};
 
 /// A verb's surroundings.
 pub struct Context {
-    verb: Verb,
+    /// The verb, or the command for operators: its warnings begin with it.
+    name: &'static str,
     /// Flags and settings in force.
     pub config: Config,
     /// The state of this agent.
@@ -30,16 +31,23 @@ impl Context {
     /// # Errors
     /// A bad setting, or a state directory that cannot be used.
     pub fn new(verb: Verb, settings: &Settings) -> Result<Context> {
-        Context::with(verb, settings, &Untrusted::default(), None)
+        Context::with(verb.name(), settings, &Untrusted::default(), None)
     }
 
-    /// `untrusted`: what a framework may have set in this process's environment. `derived`: the work_dir
-    /// for when neither flag nor environment (trusted) has one.
+    /// `name`: what warnings begin with. `untrusted`: what a framework may have set in this process's
+    /// environment. `derived`: the work_dir for when neither flag nor environment (trusted) nor configuration file
+    /// has one.
     ///
     /// # Errors
     /// As [`Context::new`].
-    pub fn with(verb: Verb, settings: &Settings, untrusted: &Untrusted, derived: Option<&Path>) -> Result<Context> {
-        let (config, warnings) = Config::resolve(settings, std::env::vars_os(), untrusted)?;
+    pub fn with(
+        name: &'static str,
+        settings: &Settings,
+        untrusted: &Untrusted,
+        derived: Option<&Path>,
+    ) -> Result<Context> {
+        let (config, warnings) =
+            Config::resolve_with_file(settings, std::env::vars_os(), untrusted, config::file::read)?;
         let proc = Proc::default();
         let work_dir = config.work_dir.as_deref().or(derived);
         if work_dir.is_none() && std::env::var_os("MESOS_WORK_DIRECTORY").is_some_and(|dir| !dir.is_empty()) {
@@ -52,7 +60,7 @@ impl Context {
         // Called by hand, without an agent: all such calls share a scope of their own.
         let work_dir = work_dir.unwrap_or(Path::new("/"));
         let scope = Scope::open(&runtime_dir(&config, untrusted)?, work_dir, &proc.boot_id()?)?;
-        let context = Context { verb, config, scope, proc };
+        let context = Context { name, config, scope, proc };
         warnings.iter().for_each(|w| context.warn(w));
         Ok(context)
     }
@@ -62,7 +70,7 @@ impl Context {
         if !self.config.quiet {
             use std::io::Write;
             // The relay may be gone with the agent; the call goes on.
-            let line = format!("mesos-ecp: {}: warning: {text}\n", self.verb.name());
+            let line = format!("mesos-ecp: {}: warning: {text}\n", self.name);
             let _ = std::io::stderr().write_all(line.as_bytes());
         }
     }

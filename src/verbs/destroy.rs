@@ -15,9 +15,16 @@ use crate::supervisor::see_gone;
 pub fn run(settings: &Settings, input: &mut impl Read) -> Result<()> {
     let destroy: Destroy = read(input)?;
     let id = ContainerId::new(&destroy.container_id.value)?;
-    let context = Context::new(Verb::Destroy, settings)?;
-    see_gone(&context.scope, &id, true, &context.config, &context.proc)?;
-    let ended = context.scope.ended(&id);
+    destroy_container(&Context::new(Verb::Destroy, settings)?, &id)
+}
+
+/// Ends a container, whatever state it is in.
+///
+/// # Errors
+/// When it is not gone after its destroy timeout.
+pub fn destroy_container(context: &Context, id: &ContainerId) -> Result<()> {
+    see_gone(&context.scope, id, true, &context.config, &context.proc)?;
+    let ended = context.scope.ended(id);
     if ended.path().exists() {
         ended.mark_destroyed()?;
     }

@@ -28,10 +28,26 @@ use crate::view::Stayed;
 pub fn run(settings: &Settings, input: &mut impl Read, stayed: Option<Stayed>) -> Result<()> {
     let record = read_record(input)?;
     let launch: Launch = decode(&record)?;
-    let id = ContainerId::new(&launch.container_id.value)?;
     let untrusted = untrusted(&launch);
     let derived = work_dir_of(&launch);
-    let context = Context::with(Verb::Launch, settings, &untrusted, derived.as_deref())?;
+    let context = Context::with(Verb::Launch.name(), settings, &untrusted, derived.as_deref())?;
+    let order = order(&context, record, launch, &untrusted, stayed)?;
+    supervisor::launch(order, &context.config)
+}
+
+/// What the supervisor is to do for a record, given as its bytes and decoded: all that can be known is checked, and nothing
+/// is made. `untrusted`: what whoever wrote the record may have set in this process's environment.
+///
+/// # Errors
+/// Why it cannot be launched.
+pub fn order(
+    context: &Context,
+    record: Vec<u8>,
+    launch: Launch,
+    untrusted: &Untrusted,
+    stayed: Option<Stayed>,
+) -> Result<Order> {
+    let id = ContainerId::new(&launch.container_id.value)?;
     unsupported(&launch, |text| context.warn(&text))?;
     if let Some(text) = stayed.and_then(|stayed| stayed.warning()) {
         context.warn(&text);
@@ -51,7 +67,7 @@ pub fn run(settings: &Settings, input: &mut impl Read, stayed: Option<Stayed>) -
     set.probe()?;
     let (cgroups, unit) = host.place(&id, &context.config, &set).map_err(|e| context.scope.explain(&id, e))?;
     let inherited: Vec<(OsString, OsString)> = std::env::vars_os().collect();
-    let job = job(&id, &executor.command, &sandbox, account.name.clone(), &context.config, &inherited, &untrusted);
+    let job = job(&id, &executor.command, &sandbox, account.name.clone(), &context.config, &inherited, untrusted);
     let fetch = fetcher::plan(&job, fetcher::find)?;
 
     let mut checkpoint = Checkpoint {
@@ -65,7 +81,7 @@ pub fn run(settings: &Settings, input: &mut impl Read, stayed: Option<Stayed>) -
         ..Checkpoint::default()
     };
     cgroups.note_in(&mut checkpoint)?;
-    let order = Order {
+    Ok(Order {
         id,
         record,
         launch,
@@ -80,8 +96,7 @@ pub fn run(settings: &Settings, input: &mut impl Read, stayed: Option<Stayed>) -
         scope: context.scope.clone(),
         retention: context.config.answered_retention,
         proc: context.proc.clone(),
-    };
-    supervisor::launch(order, &context.config)
+    })
 }
 
 /// What a framework can put into this process's environment.

@@ -5,6 +5,7 @@
 mod containers;
 mod context;
 mod destroy;
+mod format;
 mod launch;
 mod place;
 mod recover;
@@ -13,39 +14,86 @@ mod update;
 mod usage;
 mod wait;
 
+pub(crate) use context::Context;
+pub(crate) use destroy::destroy_container;
+pub(crate) use launch::order;
+pub(crate) use wait::end_of;
+
 use std::ffi::OsString;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 
 use nix::poll::{PollFd, PollFlags, poll};
 
+use self::format::{Input, Output};
 use crate::cli::Verb;
-use crate::config::Settings;
+use crate::config::{self, Format, Settings};
 use crate::error::Result;
 use crate::protocol::read_record;
 use crate::sys;
 use crate::view;
 
-/// How long the agent's record is waited for when the call is already known to fail: it comes at once, and somebody at a
-/// terminal will not write one.
+/// How long the agent's record, and more of it, is waited for when the call is already known to fail: it comes at once, and
+/// somebody at a terminal will not write one. In milliseconds.
 const RECORD_PATIENCE: u16 = 500;
 
 /// Reads and forgets the record of a call whose arguments are wrong, if one of them is the name of a verb that has one.
 pub fn take_record(arguments: &[OsString], input: &mut (impl Read + AsFd)) {
     let named = arguments.iter().take_while(|a| *a != "--").find_map(|a| Verb::named(a.to_str()?));
-    if named.is_some_and(|verb| verb.about().reads.is_some())
-        && poll(&mut [PollFd::new(input.as_fd(), PollFlags::POLLIN)], RECORD_PATIENCE).is_ok_and(|ready| ready > 0)
-    {
-        let _ = read_record(input);
+    if let Some(verb) = named {
+        take_record_of(verb, input);
     }
 }
 
+fn take_record_of(verb: Verb, input: &mut (impl Read + AsFd)) {
+    if verb.about().reads.is_some() {
+        let _ = read_record(&mut Impatient(input));
+    }
+}
+
+/// An input that has ended when nothing comes: what stands there may be JSON, with no record's length to go by.
+struct Impatient<'a, R>(&'a mut R);
+
+impl<R: Read + AsFd> Read for Impatient<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match poll(&mut [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)], RECORD_PATIENCE)? {
+            0 => Ok(0),
+            _ => self.0.read(buffer),
+        }
+    }
+}
+
+/// What `mesos-ecp config` prints: the settings that a verb would go by, called in the same way.
+///
+/// # Errors
+/// A setting or a configuration file that every verb would refuse.
+pub fn settings_in_force(settings: &Settings) -> Result<String> {
+    // As the verbs do: to see the same file. Who may not leave it sees what its verbs see.
+    let _ = view::leave(false);
+    Ok(config::in_force(settings, std::env::vars_os(), config::file::read)?)
+}
+
 /// Carries out `verb`, in the mount namespace of pid 1 if this process may go there (its working directory is then `/`).
-/// `input` is read for one record and not a byte further; `output` gets one record or nothing.
+/// `input` is read for one record and not a byte further, `output` gets one record or nothing; with `--format=json` it is one
+/// JSON object each.
 ///
 /// # Errors
 /// What the caller reports on stderr before it exits with 1.
-pub fn run(verb: Verb, settings: &Settings, input: &mut impl Read, output: &mut (impl Write + AsFd)) -> Result<()> {
+pub fn run(
+    verb: Verb,
+    settings: &Settings,
+    input: &mut (impl Read + AsFd),
+    output: &mut (impl Write + AsFd),
+) -> Result<()> {
+    let format = match Format::of(settings) {
+        Ok(format) => format,
+        Err(error) => {
+            take_record_of(verb, input);
+            return Err(error.into());
+        }
+    };
+    let input = &mut Input::new(format, verb, input)?;
+    let output = &mut Output::new(format, verb, output);
     // Before this process can become a container's owner.
     sys::ready_signals();
     // All of them, so that all see the same files, and whatever they start sees the host as it is.

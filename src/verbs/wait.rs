@@ -11,7 +11,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use super::context::{Context, read};
 use crate::cli::Verb;
 use crate::config::Settings;
-use crate::container::{ContainerDir, ContainerId, is_alive, open_alive};
+use crate::container::{ContainerDir, ContainerId, EndedDir, is_alive, open_alive};
 use crate::error::{Error, Result};
 use crate::protocol::mesos::containerizer::{Termination, Wait};
 use crate::protocol::state::Checkpoint;
@@ -23,6 +23,8 @@ use crate::sys::Pidfd;
 const LOOKING: Duration = Duration::from_millis(50);
 /// Afterwards this is how often it is looked whether the owner has given up killing.
 const HEARTBEAT: Duration = Duration::from_secs(10);
+/// Between two tries of what failed.
+const PAUSE: Duration = Duration::from_secs(1);
 
 const NOBODY: &str = "nobody reads the answer any more; the container goes on";
 
@@ -31,16 +33,64 @@ pub fn run(settings: &Settings, input: &mut impl Read, output: &mut (impl Write 
     let wait: Wait = read(input)?;
     let id = ContainerId::new(&wait.container_id.value)?;
     let context = Context::new(Verb::Wait, settings)?;
+    let end = end_of(&context, &id, &mut |owner, patience| look(owner, patience, output.as_fd()))?;
+    write_record(output, &end.termination)?;
+    if let Some(ended) = end.record
+        && let Err(e) = ended.mark_answered()
+    {
+        // The agent has its answer; the record is only kept and listed longer.
+        context.warn(&e.to_string());
+    }
+    Ok(())
+}
+
+/// Waits until the owner's descriptor, if there is one, is readable (true), or for `patience` (false).
+///
+/// # Errors
+/// When nobody reads the answer any more.
+fn look(owner: Option<BorrowedFd<'_>>, patience: Duration, stdout: BorrowedFd<'_>) -> Result<bool> {
+    // Nothing is asked of stdout: POLLERR comes when nobody reads the pipe any more.
+    let mut fds = vec![PollFd::new(stdout, PollFlags::empty())];
+    fds.extend(owner.map(|owner| PollFd::new(owner, PollFlags::POLLIN)));
+    match poll(&mut fds, PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX)) {
+        Ok(_) | Err(nix::Error::EINTR) => {}
+        Err(e) => return Err(Error::system("wait for the container's supervisor")(e)),
+    }
+    let ready = |n: usize| fds.get(n).and_then(PollFd::any).unwrap_or(false);
+    if ready(1) {
+        return Ok(true);
+    }
+    if ready(0) { Err(Error::Cancelled(NOBODY)) } else { Ok(false) }
+}
+
+/// How a container ended.
+pub struct End {
+    /// The answer.
+    pub termination: Termination,
+    /// Where it is kept. None: the container is unknown, or its owner has given up killing it.
+    pub record: Option<EndedDir>,
+}
+
+/// Waits for the end of a container, and finds a new owner for it where its own dies. All waiting is done by `look`: until
+/// the descriptor of the owner (if it is given one) is readable, then it says true, or for as long as it is told.
+///
+/// # Errors
+/// Those of `look`; when the end is not known and never will be.
+pub fn end_of(
+    context: &Context,
+    id: &ContainerId,
+    look: &mut impl FnMut(Option<BorrowedFd<'_>>, Duration) -> Result<bool>,
+) -> Result<End> {
     let mut first = None;
     let (mut adopted, mut warned) = (false, false);
-    while let Some(dir) = context.scope.live(&id) {
+    while let Some(dir) = context.scope.live(id) {
         let checkpoint = match dir.checkpoint() {
             Ok(Some(checkpoint)) => checkpoint,
             Ok(None) => continue,
             // No descriptors or memory left, perhaps. To fail would make the agent forget a container that runs.
             Err(e) if e.io().is_some() => {
-                warn_once(&context, &mut warned, &e);
-                pause(output.as_fd())?;
+                warn_once(context, &mut warned, &e);
+                look(None, PAUSE)?;
                 continue;
             }
             Err(e) => return Err(e),
@@ -51,34 +101,27 @@ pub fn run(settings: &Settings, input: &mut impl Read, output: &mut (impl Write 
         let owner = open_alive(&context.proc, &checkpoint.owner);
         match owner.filter(|_| is_alive(&context.proc, &checkpoint.owner)) {
             Some(owner) => {
-                if let Some(left) = block(&dir, &checkpoint, &owner, first.is_some(), output.as_fd())? {
-                    return answer(output, &unkillable(left));
+                if let Some(left) = block(&dir, &checkpoint, &owner, first.is_some(), look)? {
+                    return Ok(End { termination: unkillable(left), record: None });
                 }
             }
             // Whoever has the first process open passes it on: its status may come only that way.
             None => {
                 if std::mem::replace(&mut adopted, true) {
                     // One that took over died at once: not a thousand a second.
-                    pause(output.as_fd())?;
+                    look(None, PAUSE)?;
                 }
                 if let Err(e) = adopt(&dir, first.as_ref(), &context.config, &context.proc) {
-                    warn_once(&context, &mut warned, &e);
+                    warn_once(context, &mut warned, &e);
                 }
             }
         }
     }
-    let ended = context.scope.ended(&id);
-    match ended.record()? {
-        Some(record) => {
-            answer(output, &record.termination)?;
-            if let Err(e) = ended.mark_answered() {
-                // The agent has its answer; the record is only kept and listed longer.
-                context.warn(&e.to_string());
-            }
-            Ok(())
-        }
-        None => answer(output, &unknown(&id)),
-    }
+    let ended = context.scope.ended(id);
+    Ok(match ended.record()? {
+        Some(record) => End { termination: record.termination, record: Some(ended) },
+        None => End { termination: unknown(id), record: None },
+    })
 }
 
 fn warn_once(context: &Context, warned: &mut bool, error: &Error) {
@@ -93,7 +136,7 @@ fn block(
     checkpoint: &Checkpoint,
     owner: &Pidfd,
     first_known: bool,
-    stdout: BorrowedFd<'_>,
+    look: &mut impl FnMut(Option<BorrowedFd<'_>>, Duration) -> Result<bool>,
 ) -> Result<Option<String>> {
     let begin = Instant::now();
     let heartbeat = if first_known {
@@ -103,18 +146,8 @@ fn block(
         LOOKING
     };
     loop {
-        // Nothing is asked of stdout: POLLERR comes when nobody reads the pipe any more.
-        let mut fds = [PollFd::new(owner.as_fd(), PollFlags::POLLIN), PollFd::new(stdout, PollFlags::empty())];
-        match poll(&mut fds, PollTimeout::try_from(heartbeat).unwrap_or(PollTimeout::MAX)) {
-            Ok(_) | Err(nix::Error::EINTR) => {}
-            Err(e) => return Err(Error::system("wait for the container's supervisor")(e)),
-        }
-        let ready = |n: usize| fds.get(n).and_then(PollFd::any).unwrap_or(false);
-        if ready(0) {
+        if look(Some(owner.as_fd()), heartbeat)? {
             return Ok(None);
-        }
-        if ready(1) {
-            return Err(Error::Cancelled(NOBODY));
         }
         if let Some(left) = dir.left() {
             return Ok(Some(left));
@@ -123,18 +156,6 @@ fn block(
             return Ok(None);
         }
     }
-}
-
-/// A second, unless nobody reads the answer any more.
-fn pause(stdout: BorrowedFd<'_>) -> Result<()> {
-    match poll(&mut [PollFd::new(stdout, PollFlags::empty())], PollTimeout::from(1000u16)) {
-        Ok(ready) if ready > 0 => Err(Error::Cancelled(NOBODY)),
-        _ => Ok(()),
-    }
-}
-
-fn answer(output: &mut impl Write, termination: &Termination) -> Result<()> {
-    Ok(write_record(output, termination)?)
 }
 
 fn unkillable(left: String) -> Termination {

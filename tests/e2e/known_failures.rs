@@ -100,7 +100,7 @@ fn without_root_and_a_runtime_directory_there_is_no_fallback_to_tmp() {
     let task = agent.task("touch ran");
     let sandbox = task.sandbox();
     let launch = agent.invoke("launch").record(task.message().record()).sandbox(&sandbox, Some("nobody"));
-    let reason = launch.only_flags(&[]).run().refused();
+    let reason = launch.only_flags(&["--config=none"]).run().refused();
     assert!(reason.contains("--runtime_dir"), "{reason}");
     assert!(!sandbox.join("ran").exists());
 }
@@ -113,9 +113,9 @@ fn without_root_the_state_is_in_the_users_own_runtime_directory() {
     let task = agent.task("exit 4");
     let sandbox = task.sandbox();
     let launch = agent.invoke("launch").record(task.message().record()).sandbox(&sandbox, Some("nobody"));
-    launch.only_flags(&[]).env("XDG_RUNTIME_DIR", own).run().ok();
+    launch.only_flags(&["--config=none"]).env("XDG_RUNTIME_DIR", own).run().ok();
     let container = task.message().get_message(1).unwrap().get_text(1).unwrap();
-    let wait = agent.about("wait", &container).only_flags(&[]).env("XDG_RUNTIME_DIR", own);
+    let wait = agent.about("wait", &container).only_flags(&["--config=none"]).env("XDG_RUNTIME_DIR", own);
     wait.run().termination().assert_status(4 << 8);
     assert!(agent.runtime_dir.parent().unwrap().join("mesos-ecp").is_dir());
 }

@@ -6,6 +6,7 @@ mod agent;
 mod agent_command;
 mod agent_view;
 mod cgroups;
+mod config_file;
 
 #[cfg(feature = "crash-points")]
 mod crash;
@@ -17,6 +18,7 @@ mod fetching_http;
 mod fetching_users;
 mod fixtures;
 mod full_disk;
+mod json;
 mod known_failures;
 mod launching;
 mod life;
@@ -27,8 +29,10 @@ mod recovery;
 mod refusals;
 mod refused_fields;
 mod resources;
+mod run;
 mod scale;
 mod scopes;
+mod shell_kit;
 mod stand_in;
 mod start;
 mod state;

@@ -21,6 +21,7 @@ pub struct Builder {
     runtime_dir_by_environment: bool,
     unit: Option<String>,
     stay_in_unit: bool,
+    no_config_flag: bool,
     prefix: String,
     own_fetcher: Option<bool>,
 }
@@ -101,6 +102,12 @@ impl Builder {
         self
     }
 
+    /// Leaves the choice of a configuration file to the program and to its environment. Without this there is none.
+    pub fn no_config_flag(mut self) -> Self {
+        self.no_config_flag = true;
+        self
+    }
+
     pub fn build(self) -> Agent {
         let root = tempfile::Builder::new().prefix("ecp-e2e-").tempdir_in("/tmp").unwrap();
         fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -137,10 +144,15 @@ impl Builder {
             flags.insert(0, format!("--runtime_dir={}", runtime_dir.display()));
         }
         let name = root.path().file_name().unwrap().to_string_lossy().into_owned();
-        let cgroups_root = format!("ecp-e2e-root/{name}");
+        // Two levels, of which no other test knows the upper one: who removes it is in nobody's way.
+        let cgroups_root = format!("{name}/root");
         let slice = if self.unit.is_some() && !self.stay_in_unit { format!("{name}.slice") } else { "none".to_owned() };
         if !flags.iter().any(|flag| flag.starts_with("--systemd_slice=")) {
             flags.insert(0, format!("--systemd_slice={slice}"));
+        }
+        // The tests are not to go by the settings of the host that they run on.
+        if !self.no_config_flag && !flags.iter().any(|flag| flag.starts_with("--config=")) {
+            flags.insert(0, "--config=none".to_owned());
         }
         if !flags.iter().any(|flag| flag.starts_with("--cgroups_root=")) {
             flags.insert(0, format!("--cgroups_root={cgroups_root}"));

@@ -74,7 +74,7 @@ fn below(path: &Path, found: &mut Vec<PathBuf>) {
 
 /// Ends what is in the cgroups of `root` in all hierarchies and removes them, and `root` with them.
 pub fn remove_all(root: &str) {
-    let end = Instant::now() + Duration::from_secs(5);
+    let end = Instant::now() + Duration::from_secs(20);
     loop {
         let mut all = below_all(root);
         all.extend(mounts().into_iter().map(|(point, _)| point.join(root)).filter(|path| path.is_dir()));
@@ -91,9 +91,8 @@ pub fn remove_all(root: &str) {
         }
         std::thread::sleep(Duration::from_millis(2));
     }
-    // Shared with other tests: whoever is the last removes it.
-    let shared = Path::new(root).parent().unwrap();
-    mounts().iter().for_each(|(point, _)| drop(fs::remove_dir(point.join(shared))));
+    let above = Path::new(root).parent().unwrap();
+    mounts().iter().for_each(|(point, _)| drop(fs::remove_dir(point.join(above))));
 }
 
 /// The cgroups of a unit in the hierarchies that systemd tracks, removed with what is in them when dropped.

@@ -84,6 +84,16 @@ impl Agent {
         Invocation::new(self, verb)
     }
 
+    /// The program as an operator calls it, in the agent's place: with its account, flags and environment.
+    pub fn operator(&self) -> Command {
+        let mut command = Command::new(&self.binary);
+        command.args(&self.flags).env_clear().env("PATH", PATH).envs(self.environment()).current_dir(&self.work_dir);
+        if let Some((uid, gid)) = self.account {
+            command.uid(uid).gid(gid);
+        }
+        command
+    }
+
     /// A call about a container that the agent has no sandbox for.
     pub fn about(&self, verb: &str, container: &str) -> Invocation<'_> {
         self.invoke(verb).record(messages::about(container).record())

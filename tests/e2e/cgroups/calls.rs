@@ -20,7 +20,9 @@ fn usage_opens_no_more_files_than_it_must() {
     let container = agent.task("sleep 1000").launch();
     let trace = agent.path("trace");
     let through = format!("strace -o {}", trace.display());
-    let traced = Agent::builder().flag(ISOLATION).through(&through).same_as(&agent, &agent.work_dir).build();
+    // As with most operators: nothing is said of a configuration file, so that the default one is looked for.
+    let traced = Agent::builder().flag(ISOLATION).no_config_flag().through(&through);
+    let traced = traced.same_as(&agent, &agent.work_dir).build();
     traced.about("usage", &container.id).run().statistics();
     let opened = opened(&fs::read_to_string(&trace).unwrap());
     assert!(!opened.iter().any(|path| path.ends_with("mountinfo")), "{opened:#?}");
@@ -30,7 +32,9 @@ fn usage_opens_no_more_files_than_it_must() {
     // of pids.
     let of_state = if cgroups::is_v1("memory") { of_state } else { of_state - 1 };
     let of_cgroups = 8;
-    assert_eq!(opened.len(), of_state + of_cgroups, "{opened:#?}");
+    let config_file = 1;
+    assert_eq!(opened.iter().filter(|path| *path == "/etc/mesos-ecp.toml").count(), config_file, "{opened:#?}");
+    assert_eq!(opened.len(), config_file + of_state + of_cgroups, "{opened:#?}");
     container.destroy();
 }
 

@@ -17,9 +17,7 @@ struct Restored;
 impl Drop for Restored {
     fn drop(&mut self) {
         let point = cgroups::unified().unwrap();
-        for path in [point.join("ecp-e2e-root"), point] {
-            let _ = fs::write(path.join("cgroup.subtree_control"), "-hugetlb");
-        }
+        let _ = fs::write(point.join("cgroup.subtree_control"), "-hugetlb");
     }
 }
 

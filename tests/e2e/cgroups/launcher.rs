@@ -7,7 +7,8 @@ use crate::refusals::assert_says;
 fn every_process_is_in_the_containers_cgroups_from_the_first_on() {
     need_root!();
     let agent = Agent::new();
-    let task = "cat /proc/self/cgroup > first; (setsid sh -c 'cat /proc/self/cgroup > second' &); sleep 0.3";
+    let task = "cat /proc/self/cgroup > first; (setsid sh -c 'cat /proc/self/cgroup > new; mv new second' &)
+        until [ -e second ]; do sleep 0.02; done";
     let container = agent.task(task).launch();
     let own = format!("/{}/{}", agent.cgroups_root, container.id);
     container.complete().assert_status(0);

@@ -28,11 +28,15 @@ fn a_root_that_is_missing_is_made_as_often_as_it_is_removed() {
     }
 }
 
-#[test]
-fn launches_do_not_mind_a_root_that_comes_and_goes() {
-    need_root!();
-    // With controllers that v2 enables from the top down.
-    let agent = Agent::builder().flag("--isolation=cgroups/cpu,cgroups/pids").build();
+/// Launches while a thread removes all that is empty above the container's cgroups and its supervisor's.
+fn launch_while_all_above_comes_and_goes(agent: &Agent) {
+    let name = agent.cgroups_root.split('/').next().unwrap();
+    let above = [
+        format!("{}/supervisors", agent.cgroups_root),
+        agent.cgroups_root.clone(),
+        name.to_owned(),
+        format!("{name}.slice"),
+    ];
     let going_on = Mutex::new(());
     std::thread::scope(|scope| {
         // Let go of by a failure as well.
@@ -40,10 +44,7 @@ fn launches_do_not_mind_a_root_that_comes_and_goes() {
         scope.spawn(|| {
             while matches!(going_on.try_lock(), Err(TryLockError::WouldBlock)) {
                 for (point, _) in cgroups::mounts() {
-                    let root = point.join(&agent.cgroups_root);
-                    let _ = fs::remove_dir(&root);
-                    // Shared with other tests: in use it stays.
-                    let _ = root.parent().map(fs::remove_dir);
+                    above.iter().for_each(|path| drop(fs::remove_dir(point.join(path))));
                 }
             }
         });
@@ -53,6 +54,15 @@ fn launches_do_not_mind_a_root_that_comes_and_goes() {
         drop(held);
     });
     agent.assert_nothing_left();
+}
+
+#[test]
+fn launches_do_not_mind_a_root_that_comes_and_goes() {
+    need_root!();
+    // With controllers that v2 enables from the top down.
+    let agent = || Agent::builder().flag("--isolation=cgroups/cpu,cgroups/pids");
+    launch_while_all_above_comes_and_goes(&agent().build());
+    launch_while_all_above_comes_and_goes(&agent().unit("agent.service").build());
 }
 
 #[test]

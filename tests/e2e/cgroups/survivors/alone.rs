@@ -55,7 +55,7 @@ fn ones_that_leave_for_the_top_of_one_hierarchy() {
     need_perl_and_root!();
     for (at, _) in super::tracking().iter().enumerate() {
         let out = format!(
-            "my @c = split \" \", $ENV{{CGROUPS}}; my $d = $c[{at}]; $d =~ s|/ecp-e2e-root/.*||; put(\"$d/cgroup.procs\", \
+            "my @c = split \" \", $ENV{{CGROUPS}}; my $d = $c[{at}]; $d =~ s|/ecp-e2e-.*||; put(\"$d/cgroup.procs\", \
              \"$$\");"
         );
         let program = format!("POSIX::_exit(0) if fork; POSIX::setsid(); {out} note; rest");
@@ -69,7 +69,7 @@ fn ones_that_leave_for_the_top_of_one_hierarchy() {
 fn ones_that_leave_all_hierarchies() {
     need_perl_and_root!();
     let program = "POSIX::_exit(0) if fork; POSIX::setsid(); \
-        for my $d (split \" \", $ENV{CGROUPS}) { $d =~ s|/ecp-e2e-root/.*||; put(\"$d/cgroup.procs\", \"$$\") } note; rest";
+        for my $d (split \" \", $ENV{CGROUPS}) { $d =~ s|/ecp-e2e-.*||; put(\"$d/cgroup.procs\", \"$$\") } note; rest";
     // Those who take over know them by their environment, which this one has kept.
     Attack::new(&perl(program), 1).run();
     let changed = program.replace("note; rest", "note; $ENV{MESOS_CONTAINER_ID} = \"\"; exec(\"sleep\", \"1000\")");

@@ -64,7 +64,7 @@ fn ones_so_deep_that_no_path_reaches_them() {
     Attack::new(&perl(program), 1).user("nobody").run_with(|container| {
         let own = |mount: &PathBuf| {
             let text = std::fs::read_to_string(format!("/proc/{}/cgroup", container.pid("pid"))).unwrap();
-            let path = text.lines().find_map(|l| l.find("/ecp-e2e-root").map(|at| l[at + 1..].to_owned())).unwrap();
+            let path = text.lines().find_map(|l| l.find("/ecp-e2e-").map(|at| l[at + 1..].to_owned())).unwrap();
             mount.join(path)
         };
         Deep(tracking().iter().map(own).collect())
