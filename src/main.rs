@@ -46,23 +46,29 @@ fn run(arguments: &[OsString]) -> anyhow::Result<i32> {
         Invocation::VerbHelp(verb) => say(&cli::verb_help(verb))?,
         Invocation::ToolHelp(tool) => say(&cli::tool_help(tool))?,
         Invocation::Version => say(&format!("{}\n", cli::version()))?,
-        Invocation::Config(settings) => say(&verbs::settings_in_force(&settings).map_err(|e| anyhow!("config: {e}"))?)?,
+        Invocation::Config(settings) => {
+            verbs::settings_in_force(&settings, &mut output()?).map_err(|e| anyhow!("config: {e}"))?;
+        }
         Invocation::Agent(order) => return Err(anyhow::Error::new(agent::run(order)).context("agent")),
         Invocation::Container(to_run) => {
             return container::run(to_run).map_err(|failure| anyhow::Error::new(failure).context("run"));
         }
         Invocation::Run { verb, settings } => {
-            let mut output = File::from(io::stdout().as_fd().try_clone_to_owned().context("stdout")?);
             // The library's errors say their causes themselves.
-            verbs::run(verb, &settings, &mut input()?, &mut output).map_err(|e| anyhow!("{}: {e}", verb.name()))?;
+            verbs::run(verb, &settings, &mut input()?, &mut output()?).map_err(|e| anyhow!("{}: {e}", verb.name()))?;
         }
     }
     Ok(0)
 }
 
-/// Unbuffered: not a byte behind the record is read. Likewise an answer goes out in one write.
+/// Unbuffered: not a byte behind the record is read.
 fn input() -> anyhow::Result<File> {
     Ok(File::from(io::stdin().as_fd().try_clone_to_owned().context("stdin")?))
+}
+
+/// Unbuffered: an answer goes out in one write.
+fn output() -> anyhow::Result<File> {
+    Ok(File::from(io::stdout().as_fd().try_clone_to_owned().context("stdout")?))
 }
 
 fn say(text: &str) -> anyhow::Result<()> {

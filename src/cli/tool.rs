@@ -109,7 +109,7 @@ const CONFIG: ToolAbout = ToolAbout {
     ],
     exits: &[
         ("0", "The settings are right, and standard output has them."),
-        ("1", "One of them is not, or the file cannot be used: standard error says why."),
+        ("1", "One of them is not, the file cannot be used, or the isolators refuse them: standard error says why."),
     ],
     example: "mesos-ecp config --isolation=cgroups/cpu,cgroups/mem",
 };

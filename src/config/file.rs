@@ -1,6 +1,6 @@
 //! The configuration file: TOML, with the flags by their names.
 //!
-//! It steers a program that runs as root. So it is read only if nobody but root and the caller can have written it
+//! It steers a program that runs as root. So it is read only if nobody but root and the caller may write to it
 //! ([`read`]), and a key or value that is not understood is refused ([`parse`]); what a value means is then decided as for one
 //! of the command line.
 #![forbid(unsafe_code)]

@@ -18,8 +18,9 @@ use super::values::parse_bool;
 /// Where the comments begin, if the values before them are short enough.
 const COLUMN: usize = 52;
 
-/// All settings of a call with these flags and this environment, in TOML, with the source of each behind it. A program that gets
-/// the text as its configuration file, and nothing else, comes to the same settings; so does one that gets the same and the file.
+/// All settings of a call with these flags and this environment; and the same in TOML, with the source of each behind it. A
+/// program that gets the text as its configuration file, and nothing else, comes to the same settings; so does one that gets
+/// the same and the file.
 ///
 /// # Errors
 /// As [`Config::resolve_with_file`].
@@ -27,10 +28,9 @@ pub fn in_force(
     settings: &Settings,
     environment: impl Iterator<Item = (OsString, OsString)>,
     read: impl FnOnce(&Path, Option<&str>) -> Result<Option<String>, FileError>,
-) -> Result<String, ConfigError> {
+) -> Result<(Config, String), ConfigError> {
     let (mut sources, _) = Sources::new(settings, environment, &Untrusted::default())?;
     sources.read_file(read)?;
-    // Every value is looked at: what is printed holds.
     let config = Config::of(&sources)?;
     let mut text = String::from("# The settings in force, and where each comes from.\n");
     let file = match (sources.file(), &config.config) {
@@ -54,7 +54,7 @@ pub fn in_force(
             }
         };
     }
-    Ok(text)
+    Ok((config, text))
 }
 
 fn named(origin: Origin<'_>) -> String {

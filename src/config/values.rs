@@ -43,7 +43,7 @@ pub enum ValueError {
     #[error("a boolean is true, false, 1 or 0")]
     Bool,
     /// Not a positive whole number, or too large.
-    #[error("it is a whole number of 1 or more")]
+    #[error("it is a whole number from 1 to 18446744073709551615")]
     Number,
     /// No launcher's name.
     #[error("the launchers are linux and posix")]

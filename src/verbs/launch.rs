@@ -14,7 +14,6 @@ use crate::config::{Config, FetchAs, Settings, Untrusted};
 use crate::container::{ContainerId, STATE_VERSION};
 use crate::error::{Error, Result};
 use crate::fetcher::{self, Job, Uri};
-use crate::isolators::{self, Set};
 use crate::launcher::account;
 use crate::protocol::mesos::CommandInfo;
 use crate::protocol::mesos::containerizer::Launch;
@@ -61,10 +60,8 @@ pub fn order(
         context.warn("MESOS_DEFAULT_CONTAINER_IMAGE is ignored: images are not supported yet");
     }
     let account = account(launch.user.as_deref())?;
-    let (of_isolators, host) = (isolators::Settings::of(&context.config), Host::default());
-    let isolation = isolators::resolve(&context.config.isolation, &of_isolators, || host.hierarchies())?;
-    let set = Set::new(&isolation, &of_isolators)?;
-    set.probe()?;
+    let host = Host::default();
+    let set = host.isolators(&context.config)?;
     let (cgroups, unit) = host.place(&id, &context.config, &set).map_err(|e| context.scope.explain(&id, e))?;
     let inherited: Vec<(OsString, OsString)> = std::env::vars_os().collect();
     let job = job(&id, &executor.command, &sandbox, account.name.clone(), &context.config, &inherited, untrusted);

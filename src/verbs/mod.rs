@@ -26,9 +26,10 @@ use std::os::fd::AsFd;
 use nix::poll::{PollFd, PollFlags, poll};
 
 use self::format::{Input, Output};
+use self::place::Host;
 use crate::cli::Verb;
 use crate::config::{self, Format, Settings};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::protocol::read_record;
 use crate::sys;
 use crate::view;
@@ -63,14 +64,18 @@ impl<R: Read + AsFd> Read for Impatient<'_, R> {
     }
 }
 
-/// What `mesos-ecp config` prints: the settings that a verb would go by, called in the same way.
+/// `mesos-ecp config`: writes the settings that a verb would go by, called in the same way.
 ///
 /// # Errors
-/// A setting or a configuration file that every verb would refuse.
-pub fn settings_in_force(settings: &Settings) -> Result<String> {
+/// A setting or a configuration file that every verb would refuse; and, with the settings written, isolators that launch would.
+pub fn settings_in_force(settings: &Settings, output: &mut impl Write) -> Result<()> {
+    // TOML is printed whatever it says, but a verb would refuse a wrong one.
+    Format::of(settings)?;
     // As the verbs do: to see the same file. Who may not leave it sees what its verbs see.
     let _ = view::leave(false);
-    Ok(config::in_force(settings, std::env::vars_os(), config::file::read)?)
+    let (config, text) = config::in_force(settings, std::env::vars_os(), config::file::read)?;
+    output.write_all(text.as_bytes()).map_err(Error::system("write the settings"))?;
+    Host::default().isolators(&config).map(drop)
 }
 
 /// Carries out `verb`, in the mount namespace of pid 1 if this process may go there (its working directory is then `/`).

@@ -8,7 +8,7 @@ use crate::cgroup::{self, Hierarchies, MOUNTINFO};
 use crate::config::{Config, Launcher};
 use crate::container::ContainerId;
 use crate::error::{Error, Result};
-use crate::isolators::Set;
+use crate::isolators::{self, Set};
 use crate::launcher::{Cgroups, Unit};
 
 /// The hierarchies of this host, read when they are first asked for.
@@ -26,6 +26,18 @@ impl Host {
         }
         let read = Hierarchies::read(Path::new(MOUNTINFO))?;
         Ok(self.0.get_or_init(|| read))
+    }
+
+    /// The isolators of `--isolation`.
+    ///
+    /// # Errors
+    /// One that is not known, or cannot be had on this host or with its flags.
+    pub(super) fn isolators(&self, config: &Config) -> Result<Set> {
+        let settings = isolators::Settings::of(config);
+        let names = isolators::resolve(&config.isolation, &settings, || self.hierarchies())?;
+        let set = Set::new(&names, &settings)?;
+        set.probe()?;
+        Ok(set)
     }
 
     /// The container's place, and what its supervisor has to leave.

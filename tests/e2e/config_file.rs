@@ -1,6 +1,7 @@
-//! The configuration file: what it sets, who wins over it, which files are refused, and `config`, which says so.
+//! The configuration file: what it sets, who wins over it, and which files are refused.
 
-use std::collections::BTreeMap;
+mod in_force;
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::PathBuf;
@@ -62,22 +63,9 @@ fn measures_memory(agent: &Agent) -> bool {
     measured
 }
 
-/// What `config` prints.
-#[track_caller]
-fn settings(agent: &Agent) -> String {
-    String::from_utf8(config(agent).ok().stdout).unwrap()
-}
-
+/// `config`, called as a verb is.
 fn config(agent: &Agent) -> Output {
     agent.invoke("config").sandbox(&agent.work_dir, None).run()
-}
-
-/// A line of them, its spaces made one.
-#[track_caller]
-fn about(settings: &str, name: &str) -> String {
-    let start = format!("{name} = ");
-    let line = settings.lines().find(|line| line.starts_with(&start)).unwrap_or_else(|| panic!("{name}: {settings}"));
-    line.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[test]
@@ -203,43 +191,4 @@ fn a_task_cannot_name_another_file() {
     assert_eq!(container.usage().mem_rss_bytes(), None);
     container.destroy();
     agent.assert_nothing_left();
-}
-
-#[test]
-fn config_says_what_is_in_force_and_why() {
-    let file = File::new("\nisolation = ['posix/cpu']\nfetch_timeout = '5mins'\nquiet = true\n");
-    let agent = file.builder().flag("--no-quiet").env("MESOS_ECP_FETCH_TIMEOUT", "7mins").build();
-    let printed = settings(&agent);
-    assert!(printed.contains(&format!("# Configuration file: {} was read (command line).", file.name())), "{printed}");
-    let work_dir = format!("work_dir = \"{}\" # MESOS_WORK_DIRECTORY", agent.work_dir.display());
-    for (name, line) in [
-        ("isolation", format!("isolation = \"posix/cpu\" # {}:2", file.name())),
-        ("fetch_timeout", "fetch_timeout = \"7mins\" # MESOS_ECP_FETCH_TIMEOUT".to_owned()),
-        ("quiet", "quiet = false # command line".to_owned()),
-        ("answered_retention", "answered_retention = \"1hrs\" # default".to_owned()),
-        ("work_dir", work_dir),
-    ] {
-        assert_eq!(about(&printed, name), line);
-    }
-    assert!(printed.contains("\n# cgroups_pids_max is not set. "), "{printed}");
-    // It is a file as it takes them: by that alone the settings are the same.
-    let copy = File::new(&printed);
-    let again = agent.invoke("config").only_flags(&[&format!("--config={}", copy.name())]);
-    let again = again.environment(&BTreeMap::new()).sandbox(&agent.work_dir, None).run().ok().stdout;
-    let bare = |text: &str| {
-        let lines = text.lines().filter(|line| !line.starts_with('#'));
-        lines.map(|line| line.split("  ").next().unwrap().to_owned()).collect::<Vec<_>>()
-    };
-    assert_eq!(bare(&String::from_utf8(again).unwrap()), bare(&printed));
-}
-
-#[test]
-fn config_says_that_there_is_no_file() {
-    let agent = Agent::new();
-    assert!(settings(&agent).contains("# Configuration file: none is wanted (command line)."));
-    let reason = agent.invoke("config").flag("--isolation=").sandbox(&agent.work_dir, None).run().refused();
-    assert_says(&reason, &["--isolation= has no value"]);
-    let extra = agent.invoke("config extra").sandbox(&agent.work_dir, None).run();
-    assert_eq!(extra.status.code(), Some(1));
-    assert_says(&extra.stderr, &["unexpected argument \"extra\" after config"]);
 }

@@ -11,9 +11,8 @@ use super::FileError;
 /// Bytes of the largest file that is read.
 pub const LIMIT: u64 = 64 << 10;
 
-/// The text of the file at `path`; absent if there is none and nothing asked for it (`named_by`). Opened once, and judged by what
-/// was opened:
-/// whatever the name leads to a moment later does not count.
+/// The text of the file at `path`; absent if there is none and nothing asked for it (`named_by`). Opened once, and judged by
+/// what was opened: whatever the name leads to a moment later does not count.
 ///
 /// # Errors
 /// A file that is missing, cannot be read, is no regular file, belongs to neither root nor the caller or may be written to by
@@ -46,8 +45,8 @@ pub fn read(path: &Path, named_by: Option<&str>) -> Result<Option<String>, FileE
     })
 }
 
-/// Whether nobody but root and the caller can have written the file. Its directories do not matter for that: nobody can put a
-/// file of root's there that root has not written.
+/// Whether only root and the caller could write the file. Its directories are the operator's affair: who may write to them can
+/// replace it by other files of root's, and some of those have a text of one's own (`/proc/PID/comm` of a setuid program).
 fn trusted(owner: u32, mode: u32, caller: u32) -> Result<(), FileError> {
     if owner != 0 && owner != caller {
         return Err(FileError::Owner { owner, caller });
@@ -62,7 +61,6 @@ fn kind(found: FileType) -> &'static str {
     match found {
         kind if kind.is_fifo() => "a FIFO",
         kind if kind.is_dir() => "a directory",
-        kind if kind.is_socket() => "a socket",
         _ => "a device",
     }
 }
@@ -134,6 +132,9 @@ mod tests {
         assert!(refusal(&fifo).contains("it is a FIFO"), "{}", refusal(&fifo));
         assert!(refusal(dir.path()).contains("it is a directory"), "{}", refusal(dir.path()));
         assert!(refusal(Path::new("/dev/null")).contains("it is a device"));
+        let socket = dir.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        assert!(refusal(&socket).contains("cannot open it: No such device"), "{}", refusal(&socket));
         let link = dir.path().join("link");
         std::os::unix::fs::symlink(made(&dir, b"x"), &link).unwrap();
         assert_eq!(read(&link, None), Ok(Some("x".to_owned())));

@@ -18,7 +18,7 @@ fn pairs(environment: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
 }
 
 fn shown(arguments: &[&str], environment: &[(&str, &str)], file: Option<&str>) -> String {
-    in_force(&settings(arguments), pairs(environment).into_iter(), |_, _| Ok(file.map(str::to_owned))).unwrap()
+    in_force(&settings(arguments), pairs(environment).into_iter(), |_, _| Ok(file.map(str::to_owned))).unwrap().1
 }
 
 /// The line about a flag, with one space where there are more.
@@ -88,7 +88,7 @@ fn what_is_printed_means_the_same() {
 #[test]
 fn a_path_that_is_not_utf8_is_a_comment() {
     let environment = [(OsString::from("MESOS_WORK_DIRECTORY"), OsString::from_vec(b"/w\xff\n".to_vec()))];
-    let text = in_force(&Settings::default(), environment.into_iter(), |_, _| Ok(None)).unwrap();
+    let (_, text) = in_force(&Settings::default(), environment.into_iter(), |_, _| Ok(None)).unwrap();
     assert!(text.contains("# work_dir = \"/w\\xFF\\n\" cannot be set here"), "{text}");
     assert!(crate::config::file::parse(&text).is_ok(), "{text}");
 }
