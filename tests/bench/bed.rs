@@ -59,6 +59,7 @@ impl Bed {
         let user = nix::unistd::User::from_uid(nix::unistd::geteuid())?.context("this account has no name")?;
         let runtime_dir = root.join("run");
         let mut flags = vec![
+            "--config=none".to_owned(),
             format!("--runtime_dir={}", runtime_dir.display()),
             format!("--cgroups_root={}/{name}", places.cgroups_root()),
         ];
