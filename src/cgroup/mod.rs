@@ -28,6 +28,7 @@ pub use kill::{is_empty, kill, pids};
 pub use lock::lock;
 pub use make::{make, while_gone};
 pub use mount::mount;
+pub use mountinfo::mounted_below;
 pub use own::own_path;
 pub use remove::remove;
 pub use walk::{walk, walk_where};

@@ -1,9 +1,11 @@
-//! The cgroup mounts of a mountinfo file: proc_pid_mountinfo(5).
+//! What is mounted, by a mountinfo file: proc_pid_mountinfo(5).
 #![forbid(unsafe_code)]
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
 
 /// One mounted cgroup hierarchy.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,6 +59,16 @@ fn unescape(field: &[u8]) -> OsString {
         rest = tail.get(3..).unwrap_or_default();
     }
     OsString::from_vec(bytes)
+}
+
+/// Something that is mounted on a directory or anywhere below it, by a mountinfo file. The path must have no links in it.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn mounted_below(mountinfo: &Path, directory: &Path) -> Result<Option<PathBuf>> {
+    let text = std::fs::read(mountinfo).map_err(Error::path("find what is mounted in", mountinfo))?;
+    let mut points = text.split(|b| *b == b'\n').filter_map(line).map(|line| PathBuf::from(unescape(line.point)));
+    Ok(points.find(|point| point.starts_with(directory)))
 }
 
 /// All cgroup mounts that can be reached by their path, in the order of the file.
@@ -134,6 +146,7 @@ const KNOWN: [&str; 14] = [
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn points(text: &str) -> Vec<(String, Vec<String>)> {
@@ -221,6 +234,20 @@ mod tests {
             }
             proptest::prop_assert_eq!(unescape(&escaped).into_vec(), name);
         }
+    }
+
+    #[test]
+    fn mounts_are_found_at_and_below_a_directory() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, "1 0 8:1 / / rw - ext4 a rw\n5 1 0:9 /x /a/b\\040c/d rw - ext4 a rw\n").unwrap();
+        let below = |path: &str| mounted_below(file.path(), Path::new(path)).unwrap();
+        for path in ["/", "/a", "/a/b c", "/a/b c/d"] {
+            assert!(below(path).is_some(), "{path}");
+        }
+        for path in ["/a/b", "/a/b c/d/e", "/a/b c/dd"] {
+            assert_eq!(below(path), None, "{path}");
+        }
+        assert!(mounted_below(Path::new("/nonexistent"), Path::new("/")).is_err());
     }
 
     #[test]

@@ -221,6 +221,12 @@ pub enum ConfigError {
         /// The flag of nearly the same name.
         closest: Option<&'static str>,
     },
+    /// The form of a message for `run`, which has none.
+    #[error("run: {argument}: only verbs have a message and an answer; here standard output is the command's")]
+    FormatOfRun {
+        /// The argument as given.
+        argument: String,
+    },
     /// A variable without a name or value.
     #[error("--env={value}: write --env=NAME=VALUE")]
     RunVariable {

@@ -1,13 +1,15 @@
 //! The sandbox of a container that no agent made one for.
 #![forbid(unsafe_code)]
 
-use std::fs::{self, DirBuilder, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt, lchown};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
+use nix::libc;
 use nix::unistd::geteuid;
 
+use crate::cgroup::{MOUNTINFO, mounted_below};
 use crate::config::Config;
 use crate::container::ContainerId;
 use crate::error::{Error, Result};
@@ -71,10 +73,10 @@ impl Place {
         if let Some(parent) = self.path.parent() {
             make_all(parent)?;
         }
-        make(&self.path, SANDBOX).map_err(Error::path("make the sandbox", &self.path))?;
+        let made = make(&self.path, SANDBOX).map_err(Error::path("make the sandbox", &self.path))?;
         if account.credentials.is_some() {
             let (uid, gid) = account.owner();
-            lchown(&self.path, Some(uid.as_raw()), Some(gid.as_raw()))
+            fchown(&made, Some(uid.as_raw()), Some(gid.as_raw()))
                 .map_err(Error::path("give to the container's user", &self.path))?;
         }
         Ok(())
@@ -83,12 +85,25 @@ impl Place {
     /// Removes one that was made here. Nothing of the container may run any more.
     ///
     /// # Errors
-    /// When something in it cannot be removed.
+    /// When something in it cannot be removed, or something is mounted in it: what is seen there is kept elsewhere.
     pub(super) fn remove(&self) -> Result<()> {
         if !self.is_new {
             return Ok(());
         }
-        match fs::remove_dir_all(&self.path) {
+        let removed = match fs::canonicalize(&self.path) {
+            Ok(path) => {
+                if let Some(mount) = mounted_below(Path::new(MOUNTINFO), &path)? {
+                    return Err(Error::Refused(format!(
+                        "the sandbox {} is not removed: {} is still mounted; unmount it and remove the sandbox",
+                        self.path.display(),
+                        mount.display()
+                    )));
+                }
+                fs::remove_dir_all(&self.path)
+            }
+            Err(e) => Err(e),
+        };
+        match removed {
             Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::path("remove the sandbox", &self.path)(e)),
             _ => Ok(()),
         }
@@ -106,14 +121,16 @@ fn make_all(path: &Path) -> Result<()> {
     match make(path, PARENTS) {
         // Another run was faster.
         Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(()),
-        made => made.map_err(Error::path("make", path)),
+        made => made.map(drop).map_err(Error::path("make", path)),
     }
 }
 
-/// Whatever the umask is.
-fn make(path: &Path, mode: u32) -> std::io::Result<()> {
+/// Whatever the umask is. What somebody put there instead meanwhile is not followed.
+fn make(path: &Path, mode: u32) -> std::io::Result<File> {
     DirBuilder::new().mode(0o700).create(path)?;
-    fs::set_permissions(path, Permissions::from_mode(mode))
+    let made = OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW).open(path)?;
+    made.set_permissions(Permissions::from_mode(mode))?;
+    Ok(made)
 }
 
 #[cfg(test)]

@@ -1,15 +1,17 @@
 //! Copies one stream, in its order, as soon as there is something, without ever being stuck in it.
 //!
-//! Our own streams stay as they are: they are shared with whoever called, so they must not be made non-blocking. Instead they
-//! are polled first, and then written to in pieces that a pipe takes whole once it says that it takes any.
+//! Our own streams stay as they are: they are shared with whoever called, so they must not be made non-blocking. One that does
+//! block (`streams.rs` says why that may be) is asked anew before each write, and gets pieces that a pipe takes whole once it says
+//! that it takes any.
 #![forbid(unsafe_code)]
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
-use nix::poll::{PollFd, PollFlags};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::fstat;
 use nix::unistd::{read, write};
 
@@ -28,8 +30,8 @@ pub(super) struct Relay {
     from: Option<OwnedFd>,
     /// None: nobody reads it any more, or all is written.
     to: Option<OwnedFd>,
-    /// Most bytes of one write.
-    piece: usize,
+    /// A write to it may block.
+    may_block: bool,
     buffer: Vec<u8>,
     /// What of the buffer is still to be written: from here to its end.
     written: usize,
@@ -40,13 +42,14 @@ impl Relay {
     pub(super) fn new(name: &'static str, from: OwnedFd, to: OwnedFd) -> Relay {
         // Files always take what they are given.
         let is_file = fstat(&to).is_ok_and(|found| found.st_mode & libc::S_IFMT == libc::S_IFREG);
-        let piece = if is_file { BUFFER } else { PIECE };
-        Relay { name, is_input: false, from: Some(from), to: Some(to), piece, buffer: Vec::new(), written: 0 }
+        let flags = fcntl(&to, FcntlArg::F_GETFL).map(OFlag::from_bits_retain);
+        let may_block = !is_file && !flags.is_ok_and(|flags| flags.contains(OFlag::O_NONBLOCK));
+        Relay { name, is_input: false, from: Some(from), to: Some(to), may_block, buffer: Vec::new(), written: 0 }
     }
 
     /// From our own stdin to the command's pipe `to`, which does not block.
     pub(super) fn of_input(from: OwnedFd, to: OwnedFd) -> Relay {
-        Relay { is_input: true, piece: BUFFER, ..Relay::new("stdin", from, to) }
+        Relay { is_input: true, ..Relay::new("stdin", from, to) }
     }
 
     /// Whether this is the command's input.
@@ -116,8 +119,16 @@ impl Relay {
     /// Writes once.
     fn flush(&mut self) -> io::Result<()> {
         let Some(to) = &self.to else { return Ok(()) };
-        let rest = self.buffer.get(self.written..).unwrap_or_default();
-        match write(to, &rest[..rest.len().min(self.piece)]) {
+        let mut rest = self.buffer.get(self.written..).unwrap_or_default();
+        if self.may_block {
+            // The room may be gone by now: stdout and stderr are often one pipe.
+            let ready = poll(&mut [PollFd::new(to.as_fd(), PollFlags::POLLOUT)], PollTimeout::ZERO);
+            if !ready.is_ok_and(|ready| ready > 0) {
+                return Ok(());
+            }
+            rest = &rest[..rest.len().min(PIECE)];
+        }
+        match write(to, rest) {
             Ok(wrote) => {
                 self.written += wrote;
                 Ok(())

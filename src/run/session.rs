@@ -80,7 +80,7 @@ impl Session {
                 return;
             }
             match self.poll(None, self.caught.map(|_| LAST_PATIENCE)) {
-                Ok(round) if round.is_idle() => return,
+                Ok(round) if round.is_idle() && self.caught.is_some() => return,
                 Ok(round) => {
                     self.copy(&round.relays);
                     if round.signal {

@@ -156,6 +156,8 @@ impl Given {
             "--rm" | "--no-rm" => switch(&mut self.remove, "rm", &name, value),
             "--detach" | "--no-detach" => switch(&mut self.detach, "detach", &name, value),
             "--stdin" | "--no-stdin" => switch(&mut self.stdin, "stdin", &name, value),
+            // Whoever writes it waits for an answer that will not come.
+            "--format" => Err(ConfigError::FormatOfRun { argument: word.to_string_lossy().into_owned() }),
             _ => to_run.settings.add(word).map_err(|error| match error {
                 // Its own flags may have been meant, too.
                 ConfigError::UnknownFlag { argument, closest: general } => {
@@ -183,6 +185,13 @@ impl Given {
                 first: "--detach",
                 second: "--rm",
                 why: "the sandbox stays, since nobody waits for the end to remove it",
+            });
+        }
+        if self.to_run.sandbox.is_some() && self.remove == Some(true) {
+            return Err(ConfigError::NotTogether {
+                first: "--sandbox",
+                second: "--rm",
+                why: "a directory that was there before is never removed",
             });
         }
         Ok(ToRun { remove: self.remove.unwrap_or(!detach), detach, stdin, command, ..self.to_run })

@@ -73,6 +73,27 @@ fn a_slow_reader_is_waited_for_without_blocking() {
 }
 
 #[test]
+fn room_that_somebody_else_has_taken_is_not_waited_for() {
+    let ((from, command), (_reader, to)) = (pipe(), pipe());
+    let mut other = File::from(unblocked_copy(&to));
+    let mut relay = Relay::new("stdout", unblocked(from), to);
+    File::from(command).write_all(b"x").unwrap();
+    relay.go_on(true, false).unwrap();
+    while other.write(&[0; 4096]).is_ok() {}
+    // It was ready a moment ago.
+    relay.go_on(false, true).unwrap();
+    assert!(!relay.is_empty());
+}
+
+/// Of the pipe, not of the descriptor.
+fn unblocked_copy(pipe: &OwnedFd) -> OwnedFd {
+    use std::os::fd::AsRawFd;
+    let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    nix::fcntl::open(format!("/proc/self/fd/{}", pipe.as_raw_fd()).as_str(), flags, nix::sys::stat::Mode::empty())
+        .unwrap()
+}
+
+#[test]
 fn the_command_hears_that_nobody_reads_even_while_it_is_silent() {
     let ((from, command), (reader, to)) = (pipe(), pipe());
     let mut relay = Relay::new("stdout", unblocked(from), to);

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 
 use super::{Running, assert_clean, assert_ends, command, named_sandbox, pid_in, run, sandboxes, script};
 use crate::agent::{Agent, NOBODY, need_root};
@@ -36,12 +37,42 @@ fn a_named_sandbox_is_never_removed() {
     let agent = Agent::new();
     let (sandbox, flag) = named_sandbox(&agent);
     let relative = "--sandbox=named".to_owned();
-    for (flag, other) in [(&flag, "--rm"), (&flag, "--no-rm"), (&relative, "--rm")] {
+    for (flag, other) in [(&flag, "--no-detach"), (&flag, "--no-rm"), (&relative, "--no-detach")] {
         let (stdout, stderr) = script(&agent, &[flag, other], "pwd; echo x > file").with(0);
         assert_eq!((stdout.trim_end(), stderr.as_str()), (sandbox.to_str().unwrap(), ""));
         fs::remove_file(sandbox.join("file")).unwrap();
     }
     assert_clean(&agent);
+}
+
+#[test]
+fn what_is_mounted_in_a_sandbox_is_not_removed_with_it() {
+    need_root!();
+    let agent = Agent::new();
+    let (precious, here) = (agent.path("precious"), Mounted(agent.work_dir.join("sandboxes")));
+    fs::create_dir(&precious).unwrap();
+    fs::write(precious.join("file"), "kept").unwrap();
+    let text = format!("mkdir 'a mount' && mount --bind {} 'a mount'", precious.display());
+    let (_, stderr) = script(&agent, &[], &text).with(0);
+    let sandbox = sandboxes(&agent).remove(0);
+    let said =
+        format!("the sandbox {} is not removed: {}/a mount is still mounted", sandbox.display(), sandbox.display());
+    assert!(stderr.contains(&said), "{stderr}");
+    assert_eq!(fs::read_to_string(precious.join("file")).unwrap(), "kept");
+    drop(here);
+    fs::remove_dir_all(sandbox).unwrap();
+    assert_clean(&agent);
+}
+
+/// Unmounts what is mounted in the sandboxes of this directory.
+struct Mounted(PathBuf);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        for sandbox in fs::read_dir(&self.0).into_iter().flatten().flatten() {
+            let _ = nix::mount::umount2(&sandbox.path().join("a mount"), nix::mount::MntFlags::MNT_DETACH);
+        }
+    }
 }
 
 #[test]

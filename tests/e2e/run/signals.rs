@@ -5,6 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use nix::unistd::pipe;
 
 use super::{Running, assert_clean, assert_ends, await_commit, command, named_sandbox, pid_in};
 use crate::agent::processes::Process;
@@ -101,6 +102,38 @@ fn a_signal_is_heard_while_the_reader_is_stuck() {
     std::thread::sleep(Duration::from_millis(300));
     running.signal(Signal::SIGTERM);
     assert_eq!(running.code(), Some(143));
+    assert_clean(&agent);
+}
+
+#[test]
+fn a_signal_is_heard_while_both_streams_share_a_pipe_that_is_full() {
+    let agent = Agent::new();
+    // Whatever the number of pages that are left when both are found ready.
+    for odd in 0..4 {
+        let (reader, writer) = pipe().unwrap();
+        let script = format!("head -c {} /dev/zero; yes & yes >&2", odd * 100);
+        let mut call = command(&agent, &[], &["sh", "-c", &script]);
+        let mut running = Running::start(call.stdout(writer.try_clone().unwrap()).stderr(writer));
+        drop(call);
+        std::thread::sleep(Duration::from_millis(300));
+        running.signal(Signal::SIGTERM);
+        assert_eq!(running.code(), Some(143), "{odd}");
+        drop(reader);
+    }
+    assert_clean(&agent);
+}
+
+#[test]
+fn a_signal_is_heard_while_nobody_reads_the_terminal() {
+    let agent = Agent::new();
+    let terminal = nix::pty::openpty(None, None).unwrap();
+    let mut call = command(&agent, &[], &["yes"]);
+    let mut running = Running::start(call.stdout(terminal.slave));
+    drop(call);
+    std::thread::sleep(Duration::from_millis(300));
+    running.signal(Signal::SIGTERM);
+    assert_eq!(running.code(), Some(143));
+    drop(terminal.master);
     assert_clean(&agent);
 }
 

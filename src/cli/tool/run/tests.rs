@@ -85,6 +85,9 @@ fn what_is_wrong_is_said() {
         (&["run", "--no-rm=true", "--", "x"], "--no-rm=true: "),
         (&["run", "--rm=yes", "--", "x"], "--rm=yes: "),
         (&["run", "--isolation", "--", "x"], "--isolation needs a value"),
+        (&["run", "--format=json", "--", "x"], "run: --format=json: only verbs have a message"),
+        (&["--format=record", "run", "--", "x"], "run: --format=record: only verbs"),
+        (&["run", "--sandbox=s", "--rm", "--", "x"], "run: --sandbox and --rm do not go together"),
     ] {
         let said = refusal(words);
         assert!(said.starts_with(text), "{words:?}: {said}");
