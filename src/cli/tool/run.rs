@@ -173,26 +173,15 @@ impl Given {
     fn together(self, command: Vec<String>) -> Result<ToRun, ConfigError> {
         let detach = self.detach.unwrap_or_default();
         let stdin = self.stdin.unwrap_or_default();
+        let apart = |first, second, why| Err(ConfigError::NotTogether { first, second, why });
         if detach && stdin {
-            return Err(ConfigError::NotTogether {
-                first: "--detach",
-                second: "--stdin",
-                why: "there is nobody to pass the input on",
-            });
+            return apart("--detach", "--stdin", "there is nobody to pass the input on");
         }
         if detach && self.remove == Some(true) {
-            return Err(ConfigError::NotTogether {
-                first: "--detach",
-                second: "--rm",
-                why: "the sandbox stays, since nobody waits for the end to remove it",
-            });
+            return apart("--detach", "--rm", "the sandbox stays, since nobody waits for the end to remove it");
         }
         if self.to_run.sandbox.is_some() && self.remove == Some(true) {
-            return Err(ConfigError::NotTogether {
-                first: "--sandbox",
-                second: "--rm",
-                why: "a directory that was there before is never removed",
-            });
+            return apart("--sandbox", "--rm", "a directory that was there before is never removed");
         }
         Ok(ToRun { remove: self.remove.unwrap_or(!detach), detach, stdin, command, ..self.to_run })
     }
