@@ -3,7 +3,8 @@
 # POSIX shell, also under set -eu. docs/without-agent.md says how, examples/shell-test.sh shows it.
 #
 #   ecp_launch [-i ID] [-c CPUS] [-m MB] [-u USER] [-e NAME=VALUE]... [-d SANDBOX] -- COMMAND [ARGUMENT]...
-#                           starts a container and prints its id; without -d its sandbox is made: see ecp_sandbox
+#                           starts a container and prints its id; without -d its sandbox is made, and is the user's: see
+#                           ecp_sandbox
 #   ecp_sandbox ID          prints the sandbox of a container that ecp_launch started: stdout and stderr are files there
 #   ecp_wait ID             blocks until it has ended; prints its exit code as shells have it (128+N for signal N)
 #   ecp_killed ID           after ecp_wait: true if it was ended for exceeding a limit
@@ -13,7 +14,8 @@
 #   ecp_destroy ID          kills it; returns when nothing is left
 #   ecp_containers          prints the ids of all, a line each
 #   ecp_recover             finds a supervisor for those that have lost theirs
-#   ecp_clean_up            destroys what ecp_launch started and removes its files: for trap ... EXIT
+#   ecp_clean_up            destroys what ecp_launch started and removes its files: for trap ... EXIT, together with
+#                           trap 'exit 1' HUP INT TERM, as not every shell calls the first one at a signal
 #
 # A call that fails says why on standard error, and the function returns 1. The program is $ECP, or mesos-ecp in PATH, or in
 # target/release or target/debug of this repository. $ECP_FLAGS has more flags for all calls, with spaces between them, as
@@ -29,8 +31,9 @@ mkdir "$ecp_dir/launched" "$ecp_dir/sandboxes" "$ecp_dir/ended"
 ecp_cgroups=ecp-shell-${ecp_dir##*/}
 # Of this file where the shell tells, else of the script that is running.
 # shellcheck disable=SC2128,SC3028
-ecp_home=${BASH_SOURCE:+${BASH_SOURCE%/*}/../..}
-ecp_home=${ecp_home:-$(dirname "$0")/..}
+ecp_home=${BASH_SOURCE:+$(dirname "$BASH_SOURCE")/../..}
+# Wherever the test goes from here.
+ecp_home=$(CDPATH='' cd -- "${ecp_home:-$(dirname "$0")/..}" && pwd -P) || exit 1
 
 # Prints the path of the program.
 ecp_program() (
@@ -178,23 +181,29 @@ ecp_launch() (
         echo "ecp.sh: ecp_launch has no command: ecp_launch [-i ID] ... -- COMMAND [ARGUMENT]..." >&2
         exit 1
     fi
-    if [ -z "$id" ]; then
-        n=1
-        until mkdir "$ecp_dir/launched/c$n" 2> /dev/null; do n=$((n + 1)); done
-        id=c$n
+    case $id in
+        .* | */*)
+            echo "ecp.sh: -i $id: an id has no slash and does not begin with a dot" >&2
+            exit 1
+            ;;
+        "")
+            n=1
+            until mkdir "$ecp_dir/launched/c$n" 2> /dev/null; do
+                # There is one of that name, or there will never be one.
+                [ -d "$ecp_dir/launched/c$n" ] || mkdir "$ecp_dir/launched/c$n" || exit 1
+                n=$((n + 1))
+            done
+            id=c$n
+            ;;
+        *) mkdir -p "$ecp_dir/launched/$id" || exit 1 ;;
+    esac
+    if [ -n "$sandbox" ]; then
+        sandbox=$(CDPATH='' cd -- "$sandbox" && pwd -P) || exit 1
     else
-        mkdir -p "$ecp_dir/launched/$id" || exit 1
-    fi
-    if [ -z "$sandbox" ]; then
         sandbox=$ecp_dir/sandboxes/$id
         mkdir -p "$sandbox" || exit 1
-    else
-        sandbox=$(cd "$sandbox" && pwd -P) || exit 1
+        [ -z "$user" ] || chown "$user" "$sandbox" || exit 1
     fi
-    if [ -n "$user" ]; then
-        chown -R "$user" "$sandbox" || exit 1
-    fi
-    printf '%s\n' "$sandbox" > "$ecp_dir/launched/$id/sandbox"
     # An executor of its own, a program with its arguments: nothing of it is read by a shell.
     arguments=
     for argument in "$@"; do
@@ -207,7 +216,12 @@ ecp_launch() (
         printf '"executor_info":{"executor_id":{"value":%s},"resources":%s,' "$(ecp_quote "$id")" "$resources"
         printf '"command":{"shell":false,"value":%s,"arguments":[%s],' "$(ecp_quote "$1")" "$arguments"
         printf '"environment":{"variables":[%s]}}}}\n' "$variables"
-    } | ecp_call launch || exit 1
+    } | ecp_call launch || {
+        # Unless it is the directory of one that runs.
+        rmdir "$ecp_dir/launched/$id" 2> /dev/null || :
+        exit 1
+    }
+    printf '%s\n' "$sandbox" > "$ecp_dir/launched/$id/sandbox"
     printf '%s\n' "$id"
 )
 
@@ -215,7 +229,7 @@ ecp_sandbox() { cat "$ecp_dir/launched/$1/sandbox"; }
 
 ecp_wait() (
     answer=$(ecp_about "$1" | ecp_call wait) || exit 1
-    printf '%s\n' "$answer" > "$ecp_dir/ended/$1" || exit 1
+    printf '%s\n' "$answer" >| "$ecp_dir/ended/$1" || exit 1
     status=$(ecp_field status < "$ecp_dir/ended/$1")
     if [ -z "$status" ]; then
         printf 'ecp.sh: %s has no exit code: %s\n' "$1" "$(ecp_message "$1")" >&2
@@ -250,13 +264,20 @@ ecp_containers() (
 
 ecp_recover() { ecp_call recover; }
 
-ecp_clean_up() {
-    for ecp_launched in "$ecp_dir/launched"/*; do
-        [ ! -d "$ecp_launched" ] || ecp_destroy "${ecp_launched##*/}" || :
+# Whatever the test has set for its shell: names must be found by *, and no failure may end this.
+ecp_clean_up() (
+    set +efu
+    left=
+    for launched in "$ecp_dir/launched"/*; do
+        [ ! -d "$launched" ] || ecp_destroy "${launched##*/}" || left="$left ${launched##*/}"
     done
+    if [ -n "$left" ]; then
+        echo "ecp.sh: not destroyed:$left; so $ecp_dir stays" >&2
+        exit 1
+    fi
     # The one cgroup that the program keeps, of v2.
-    sed -n 's/^[^ ]* [^ ]* [^ ]* [^ ]* \([^ ]*\) .* - cgroup2* .*/\1/p' /proc/self/mountinfo | while IFS= read -r ecp_point; do
-        rmdir "$ecp_point/$ecp_cgroups/supervisors" "$ecp_point/$ecp_cgroups" 2> /dev/null || :
+    sed -n 's/^[^ ]* [^ ]* [^ ]* [^ ]* \([^ ]*\) .* - cgroup2* .*/\1/p' /proc/self/mountinfo | while IFS= read -r point; do
+        rmdir "$point/$ecp_cgroups/supervisors" "$point/$ecp_cgroups" 2> /dev/null || :
     done
     rm -rf "$ecp_dir"
-}
+)

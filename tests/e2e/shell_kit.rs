@@ -72,6 +72,37 @@ fn the_example_passes_without_root() {
     Kit::new().example("sh", Some(NOBODY));
 }
 
+/// From a directory of its own choice, with settings that a test may have.
+const AWKWARD: &str = r#"set -euf
+. scripts/lib/ecp.sh
+trap ecp_clean_up EXIT
+cd /
+id=$(ecp_launch -- sh -c 'echo $$; exec sleep 1000')
+until [ -s "$(ecp_sandbox "$id")/stdout" ]; do sleep 0.1; done
+cat "$(ecp_sandbox "$id")/stdout"
+if ecp_launch -i "$id" -d / -- true; then exit 2; fi
+[ "$(ecp_sandbox "$id")" = "$ecp_dir/sandboxes/$id" ] || exit 3
+for bad in .hidden ../../outside a/b; do
+    if ecp_launch -i "$bad" -- true; then exit 4; fi
+done
+[ "$(ls "$ecp_dir/launched")" = "$id" ] || exit 5
+if (ecp_dir=/no/such/directory && ecp_launch -- true); then exit 6; fi
+# What could not be destroyed keeps its state.
+if (ECP=/no/such/program && ecp_clean_up); then exit 7; fi
+[ "$(ecp_containers)" = "$id" ] || exit 8
+"#;
+
+#[test]
+fn an_awkward_test_is_cleaned_up_after() {
+    let kit = Kit::new();
+    fs::write(kit.0.path().join("examples/own.sh"), AWKWARD).unwrap();
+    let output = kit.shell("sh", None).current_dir(kit.0.path()).arg("examples/own.sh").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let pid = String::from_utf8(output.stdout).unwrap();
+    assert!(!Path::new("/proc").join(pid.trim_end()).exists(), "{pid}");
+    assert_eq!(fs::read_dir(kit.0.path().join("scratch of sh None")).unwrap().count(), 0, "files are left");
+}
+
 #[test]
 fn any_text_is_quoted_and_read_again() {
     let kit = Kit::new();

@@ -11,8 +11,8 @@ pub enum JsonError {
     #[error("cannot read the JSON")]
     Read(#[source] io::Error),
 
-    /// Not JSON, or its end is missing.
-    #[error("{message}: this is no JSON object: {reason}")]
+    /// Not JSON, its end is missing, or a number that no field can have.
+    #[error("{message}: bad JSON: {reason}")]
     Syntax {
         /// Full name of the message that was to be read.
         message: &'static str,
@@ -46,7 +46,7 @@ pub enum JsonError {
     UnknownField {
         /// Full name of the message that was to be read.
         message: &'static str,
-        /// The field and those that lead to it.
+        /// The field, shortened, and those that lead to it.
         path: String,
         /// From 1.
         line: usize,

@@ -11,10 +11,11 @@ use serde_json::Value;
 
 use super::arbitrary::message;
 use super::schema::Schema;
+use super::to_wire::to_wire_within;
 use super::*;
+use crate::protocol::fixtures;
 use crate::protocol::mesos::containerizer::{Launch, Termination, Update};
 use crate::protocol::mesos::{Credential, ResourceStatistics};
-use crate::protocol::{RECORD_LIMIT, fixtures};
 
 const UPDATE: &str = "mesos.containerizer.Update";
 const TERMINATION: &str = "mesos.containerizer.Termination";
@@ -128,6 +129,8 @@ fn a_wrong_type_is_named_with_its_place_and_what_is_wanted() {
             "mem_rss_bytes: a whole number from 0 to 18446744073709551615 is wanted",
         ),
         (statistics, r#"{"mem_rss_bytes":18446744073709551616}"#, "mem_rss_bytes: a whole number"),
+        // It would be read as one less.
+        (statistics, r#"{"mem_rss_bytes":9007199254740993.0}"#, "mem_rss_bytes: a whole number"),
         (statistics, r#"{"mem_rss_bytes":"1e3"}"#, "found \"1e3\""),
         (statistics, r#"{"processes":4294967296}"#, "processes: a whole number from 0 to 4294967295 is wanted"),
         ("mesos.Credential", r#"{"secret":"&"}"#, "secret: a text in base64 is wanted, found \"&\""),
@@ -140,6 +143,8 @@ fn a_wrong_type_is_named_with_its_place_and_what_is_wanted() {
     }
     let long = refusal(UPDATE, &format!(r#"{{"container_id":"{}"}}"#, "x".repeat(1000)));
     assert!(long.len() < 200 && long.contains("xxx\"..., at line 1"), "{long}");
+    let long = refusal(UPDATE, &format!(r#"{{"container_id":{{"{}":1}}}}"#, "x".repeat(1000)));
+    assert!(long.len() < 200 && long.contains("\"container_id.xxx") && long.contains("xxx...\" at line 1"), "{long}");
 }
 
 #[test]
@@ -153,6 +158,7 @@ fn what_is_no_json_is_named_with_line_and_column() {
         ("{\"resources\":[],}", "trailing comma at line 1 column 17"),
         ("{\"container_id\":{\"value\":\"\\ud800\"}}", "line 1"),
         ("container", "line 1 column 1"),
+        ("{\"resources\":1e400", "Update: bad JSON: number out of range at line 1"),
     ] {
         let message = refusal(UPDATE, text);
         assert!(message.contains(said), "{text:?}: {message}");
@@ -177,13 +183,25 @@ impl Read for Endless<'_> {
 #[test]
 fn the_input_is_read_to_a_limit() {
     let count = Cell::new(0);
-    let error = to_wire(UPDATE, Endless(&[b' '; 4096], &count)).unwrap_err();
-    assert!(matches!(error, JsonError::TooLong { limit: TEXT_LIMIT, .. }), "{error}");
-    assert_eq!(count.get(), TEXT_LIMIT);
-    let value = vec![b'x'; RECORD_LIMIT as usize];
-    let text = [&b"{\"container_id\":{\"value\":\""[..], &value, b"\"}}"].concat();
-    let error = to_wire(UPDATE, &*text).unwrap_err();
-    assert!(matches!(error, JsonError::TooLarge { limit: RECORD_LIMIT, .. }), "{error}");
+    let error = to_wire_within(UPDATE, Endless(b"  ", &count), 1000, 100).unwrap_err();
+    assert!(matches!(error, JsonError::TooLong { limit: 1000, .. }), "{error}");
+    assert_eq!(count.get(), 1000);
+}
+
+#[test]
+fn a_record_that_is_too_large_is_not_made() {
+    let of = |length: usize, behind: &str| {
+        let text = format!("{{\"container_id\":{{\"value\":\"{}\"}}{behind}", "x".repeat(length));
+        to_wire_within(UPDATE, text.as_bytes(), 1000, 100)
+    };
+    assert_eq!(of(96, "}").unwrap().len(), 100);
+    for (length, behind) in [(97, "}"), (200, "}"), (97, ", and no more is looked at")] {
+        let error = of(length, behind).unwrap_err();
+        assert!(matches!(error, JsonError::TooLarge { limit: 100, .. }), "{error}");
+    }
+    let many = format!("{{\"resources\":[{}]}}", ["{}"; 60].join(","));
+    let error = to_wire_within(UPDATE, many.as_bytes(), 1000, 100).unwrap_err();
+    assert!(matches!(error, JsonError::TooLarge { limit: 100, .. }), "{error}");
 }
 
 #[test]

@@ -25,9 +25,19 @@ pub const TEXT_LIMIT: u64 = 4 * RECORD_LIMIT;
 /// [`JsonError`]: the input fails, is no JSON object, or is longer than [`TEXT_LIMIT`]; a field is unknown, stands twice or
 /// has a value that it cannot have; the message is longer than [`RECORD_LIMIT`].
 pub fn to_wire(message: &'static str, input: impl Read) -> Result<Vec<u8>, JsonError> {
+    to_wire_within(message, input, TEXT_LIMIT, RECORD_LIMIT)
+}
+
+/// With the limits of text and record.
+pub(super) fn to_wire_within(
+    message: &'static str,
+    input: impl Read,
+    text_limit: u64,
+    record_limit: u64,
+) -> Result<Vec<u8>, JsonError> {
     let schema = Schema::load();
-    let mut input = BufReader::new(input.take(TEXT_LIMIT));
-    let mut state = State { schema: &schema, message, path: Path::default(), fault: None };
+    let mut input = BufReader::new(input.take(text_limit));
+    let mut state = State { schema: &schema, message, record_limit, path: Path::default(), fault: None };
     let mut wire = Vec::new();
     let whole = Object { state: &mut state, message, wire: &mut wire };
     let mut json = serde_json::Deserializer::from_reader(&mut input);
@@ -36,14 +46,11 @@ pub fn to_wire(message: &'static str, input: impl Read) -> Result<Vec<u8>, JsonE
         return Err(match state.fault {
             Some(fault) => fault.at(line, column),
             None if error.is_io() => JsonError::Read(io::Error::from(error)),
-            None if error.is_eof() && input.get_ref().limit() == 0 => JsonError::TooLong { message, limit: TEXT_LIMIT },
+            None if error.is_eof() && input.get_ref().limit() == 0 => JsonError::TooLong { message, limit: text_limit },
             None => JsonError::Syntax { message, reason: error.to_string() },
         });
     }
-    match wire.len() as u64 {
-        length if length > RECORD_LIMIT => Err(JsonError::TooLarge { message, limit: RECORD_LIMIT }),
-        _ => Ok(wire),
-    }
+    Ok(wire)
 }
 
 /// What goes along with the reading.
@@ -51,6 +58,7 @@ struct State<'a> {
     schema: &'a Schema,
     /// The message as a whole.
     message: &'static str,
+    record_limit: u64,
     path: Path,
     /// Why reading was broken off, as yet without its place: the JSON parser's own errors are texts.
     fault: Option<JsonError>,
@@ -60,6 +68,12 @@ impl State<'_> {
     fn fail<T, E: de::Error>(&mut self, fault: JsonError) -> Result<T, E> {
         self.fault = Some(fault);
         Err(E::custom(""))
+    }
+
+    /// Looked at with each field, so that what is too large is not read to its end.
+    fn fits<E: de::Error>(&mut self, wire: &[u8]) -> Result<(), E> {
+        let (message, limit) = (self.message, self.record_limit);
+        if wire.len() as u64 > limit { self.fail(JsonError::TooLarge { message, limit }) } else { Ok(()) }
     }
 
     fn mismatch<T, E: de::Error>(
@@ -88,18 +102,23 @@ impl Object<'_, '_> {
     /// The field of this name, the first time it stands there.
     fn field<E: de::Error>(&mut self, name: &str, seen: &mut [bool]) -> Result<Field, E> {
         let state = &mut *self.state;
-        let (message, path) = (state.message, state.path.to(name));
+        let message = state.message;
         let fields = state.schema.fields(self.message);
         match fields.iter().zip(seen).find(|(field, _)| field.name == name) {
-            Some((_, true)) => state.fail(JsonError::Twice { message, path, line: 0, column: 0 }),
+            Some((_, true)) => {
+                let path = state.path.to(name);
+                state.fail(JsonError::Twice { message, path, line: 0, column: 0 })
+            }
             Some((field, seen)) => {
                 *seen = true;
                 Ok(*field)
             }
             None => {
+                let (shown, rest) = value::shortened(name);
+                let path = state.path.to(&shown) + rest;
                 let names = || fields.iter().map(|field| field.name);
                 let known = names().collect::<Vec<_>>().join(", ");
-                let closest = closest(name, names());
+                let closest = closest(&shown, names());
                 state.fail(JsonError::UnknownField { message, path, line: 0, column: 0, closest, known })
             }
         }
@@ -173,7 +192,7 @@ impl Value<'_, '_> {
 
     fn scalar<E: de::Error>(self, scalar: Scalar<'_>) -> Result<(), E> {
         if self.is_single() && value::put(self.wire, self.state.schema, self.field, scalar) {
-            return Ok(());
+            return self.state.fits(self.wire);
         }
         let closest = value::meant(self.state.schema, self.field, scalar);
         let wanted = self.wanted();
@@ -246,7 +265,7 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
                 let mut nested = Vec::new();
                 Object { state: self.state, message, wire: &mut nested }.visit_map(map)?;
                 value::put_delimited(self.wire, self.field.number, &nested);
-                Ok(())
+                self.state.fits(self.wire)
             }
             _ => {
                 let wanted = self.wanted();

@@ -10,7 +10,7 @@ use crate::config::closest;
 /// How much of a text is repeated in a message about it, in characters.
 const SHOWN: usize = 40;
 
-/// Up to here every whole number is a double, and every double a whole number that was meant.
+/// Below this every whole number is a double of its own: what was read is what was written. (The next above it is not.)
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// What JSON has where a single value may stand.
@@ -93,7 +93,7 @@ fn double(value: Scalar<'_>) -> Option<f64> {
 fn integer(kind: Kind, value: Scalar<'_>) -> Option<u64> {
     let value = match value {
         Scalar::Whole(value) => value,
-        Scalar::Fraction(value) if value.fract() == 0.0 && value.abs() <= EXACT => value as i128,
+        Scalar::Fraction(value) if value.fract() == 0.0 && value.abs() < EXACT => value as i128,
         // For those to whom every number is a double.
         Scalar::Text(text) if matches!(kind, Kind::Int64 | Kind::Uint64) => text.parse().ok()?,
         _ => return None,
@@ -127,6 +127,13 @@ pub(super) fn wanted(schema: &Schema, field: Field) -> String {
     }
 }
 
+/// As much of a text as a message repeats, and what stands for the rest of it.
+pub(super) fn shortened(text: &str) -> (String, &'static str) {
+    let shown: String = text.chars().take(SHOWN).collect();
+    let rest = if shown.len() < text.len() { "..." } else { "" };
+    (shown, rest)
+}
+
 /// What stands there instead, shortened.
 pub(super) fn found(value: Scalar<'_>) -> String {
     match value {
@@ -134,8 +141,8 @@ pub(super) fn found(value: Scalar<'_>) -> String {
         Scalar::Whole(value) => value.to_string(),
         Scalar::Fraction(value) => format!("{value:?}"),
         Scalar::Text(text) => {
-            let shown: String = text.chars().take(SHOWN).collect();
-            format!("{shown:?}{}", if shown.len() < text.len() { "..." } else { "" })
+            let (shown, rest) = shortened(text);
+            format!("{shown:?}{rest}")
         }
     }
 }
