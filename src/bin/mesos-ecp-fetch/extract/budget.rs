@@ -35,8 +35,8 @@ impl Budget {
         if count > self.bytes { Err(Failure::Bytes) } else { Ok(()) }
     }
 
-    pub(super) fn entry(&mut self, report: &Report<'_>) -> Result<(), ExtractError> {
-        self.entries = self.entries.checked_sub(1).ok_or_else(|| ExtractError::Entries {
+    pub(super) fn entries(&mut self, count: u64, report: &Report<'_>) -> Result<(), ExtractError> {
+        self.entries = self.entries.checked_sub(count).ok_or_else(|| ExtractError::Entries {
             archive: report.archive.to_owned(),
             limit: report.limits.entries,
         })?;

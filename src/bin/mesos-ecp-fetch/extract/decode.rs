@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 
 use bzip2::bufread::MultiBzDecoder;
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use lzma_rust2::XzReader;
 
 const BUFFER: usize = 64 << 10;
@@ -18,7 +18,7 @@ pub(super) fn plain(archive: &File) -> io::Result<Box<dyn Read + '_>> {
     let mut file = BufReader::with_capacity(BUFFER, archive);
     let start = file.fill_buf()?;
     let decoder: Box<dyn Read + '_> = if start.starts_with(b"\x1f\x8b") {
-        Box::new(MultiGzDecoder::new(file))
+        Box::new(Gzip(Some(GzDecoder::new(file))))
     } else if start.starts_with(b"BZh") {
         Box::new(MultiBzDecoder::new(file))
     } else if start.starts_with(b"\xfd7zXZ\0") {
@@ -31,7 +31,41 @@ pub(super) fn plain(archive: &File) -> io::Result<Box<dyn Read + '_>> {
 
 /// What a file compressed with gzip holds.
 pub(super) fn gunzip(archive: &File) -> impl Read + '_ {
-    MultiGzDecoder::new(BufReader::with_capacity(BUFFER, archive))
+    Gzip(Some(GzDecoder::new(BufReader::with_capacity(BUFFER, archive))))
+}
+
+/// All members, one after the other. Zeros after the last are no part of it, as gzip(1) has it: some media pad with them.
+struct Gzip<'a>(Option<GzDecoder<BufReader<&'a File>>>);
+
+impl Read for Gzip<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = &mut self.0 {
+            let count = member.read(buffer)?;
+            if count > 0 || buffer.is_empty() {
+                return Ok(count);
+            }
+            self.0 = self.0.take().map(GzDecoder::into_inner).map(next_member).transpose()?.flatten();
+        }
+        Ok(0)
+    }
+}
+
+fn next_member(mut file: BufReader<&File>) -> io::Result<Option<GzDecoder<BufReader<&File>>>> {
+    let mut padded = false;
+    loop {
+        let start = file.fill_buf()?;
+        let zeros = start.iter().take_while(|&&byte| byte == 0).count();
+        if start.is_empty() {
+            return Ok(None);
+        } else if zeros > 0 {
+            file.consume(zeros);
+            padded = true;
+        } else if start.starts_with(b"\x1f") && !padded {
+            return Ok(Some(GzDecoder::new(file)));
+        } else {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "what follows the end of its gzip data is garbage"));
+        }
+    }
 }
 
 /// Says in words what xz's decoder says of memory.

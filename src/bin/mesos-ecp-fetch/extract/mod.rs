@@ -15,6 +15,7 @@ mod error;
 mod made;
 mod output;
 mod path;
+mod rights;
 mod tar;
 mod temporary;
 mod tree;
@@ -33,6 +34,7 @@ pub use error::ExtractError;
 use budget::Budget;
 use error::{Failure, Report};
 use path::MemberPath;
+use rights::AsOwner;
 use tree::{Attributes, Tree};
 
 /// How an archive is extracted.
@@ -65,8 +67,8 @@ impl Kind {
 /// Extracts a regular file, from its beginning, into the directory that is open as `sandbox`.
 ///
 /// `name` is the archive's own, without directories: for messages, and of a `.gz` for the file that is made. With
-/// `owner` all that is made belongs to that user and group, for which this has to be root; else to whoever this
-/// process is.
+/// `owner` all is done with the rights of that user and group and belongs to them, for which this has to be root; else
+/// with those of this process.
 ///
 /// # Errors
 /// The first thing that cannot be extracted, an archive that is damaged or not complete, a limit. Files that were
@@ -93,7 +95,11 @@ fn extract_with(
 ) -> Result<(), ExtractError> {
     let report = Report { archive: name, limits };
     let mut budget = Budget::new(limits);
-    let mut tree = Tree::new(sandbox.as_fd(), owner, openat2)
+    let _rights = owner
+        .map(AsOwner::new)
+        .transpose()
+        .map_err(|error| report.member(b".", Failure::Write("act as the sandbox's owner", error)))?;
+    let mut tree = Tree::new(sandbox.as_fd(), openat2)
         .map_err(|errno| report.member(b".", Failure::Write("enter the sandbox", errno.into())))?;
     archive.rewind().map_err(|error| report.archive(error))?;
     let extracted = match kind {

@@ -34,10 +34,6 @@ impl<'d> Temporary<'d> {
         Err(Errno::EEXIST)
     }
 
-    pub(super) fn name(&self) -> &str {
-        &self.name
-    }
-
     /// Gives it its name, instead of whatever had that; EISDIR if that is a directory.
     pub(super) fn place(mut self, name: &[u8]) -> Result<(), Errno> {
         renameat(self.directory, self.name.as_str(), self.directory, name)?;

@@ -12,9 +12,9 @@ use std::rc::Rc;
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat};
-use nix::sys::stat::{Mode, fchmod, fstat, futimens};
+use nix::sys::stat::{Mode, fchmod, futimens};
 use nix::sys::time::TimeSpec;
-use nix::unistd::{Gid, Uid, UnlinkatFlags, close, fchown, fchownat, linkat, symlinkat, unlinkat};
+use nix::unistd::{UnlinkatFlags, close, linkat, symlinkat, unlinkat};
 
 use mesos_ecp::fetcher::FileKind;
 
@@ -44,7 +44,6 @@ pub(super) struct Attributes {
 /// The sandbox that an archive is extracted into.
 pub(super) struct Tree<'a> {
     beneath: Beneath<'a>,
-    owner: Option<(Uid, Gid)>,
     made: Made,
     /// The directory of the last member: the next one is likely to be in it too.
     last: Option<(Vec<Vec<u8>>, Rc<OwnedFd>)>,
@@ -52,10 +51,10 @@ pub(super) struct Tree<'a> {
 }
 
 impl<'a> Tree<'a> {
-    /// `owner` gets what is made, if given: then this has to be root.
-    pub(super) fn new(sandbox: BorrowedFd<'a>, owner: Option<(Uid, Gid)>, openat2: bool) -> Result<Self, Errno> {
+    /// `openat2` is false for a test of what is done without it.
+    pub(super) fn new(sandbox: BorrowedFd<'a>, openat2: bool) -> Result<Self, Errno> {
         let beneath = Beneath::new(sandbox, openat2)?;
-        Ok(Self { beneath, owner, made: Made::default(), last: None, buffer: vec![0; BUFFER] })
+        Ok(Self { beneath, made: Made::default(), last: None, buffer: vec![0; BUFFER] })
     }
 
     /// Makes a directory. One that is there already, and was not made here, stays as it is.
@@ -99,9 +98,6 @@ impl<'a> Tree<'a> {
         let mut output = Output::new(&file, &mut self.buffer);
         fill(&mut output)?;
         output.finish()?;
-        if let Some((uid, gid)) = self.owner {
-            fchown(&file, Some(uid), Some(gid)).map_err(Failure::write("set the owner of the file"))?;
-        }
         // The umask has no say, and half a file can be neither read nor executed by others.
         let mode = Mode::from_bits_truncate(attributes.mode & KEPT_MODE);
         fchmod(&file, mode).map_err(Failure::write("set the mode of the file"))?;
@@ -121,9 +117,6 @@ impl<'a> Tree<'a> {
         let (parent, name) = self.place_of(path)?;
         let (temporary, ()) = Temporary::make(&parent, |temporary| symlinkat(target, parent.as_ref(), temporary))
             .map_err(Failure::write("make a symbolic link"))?;
-        if let Some((uid, gid)) = self.owner {
-            chown_link(&parent, temporary.name(), uid, gid).map_err(Failure::write("set the owner of the link"))?;
-        }
         self.last = None;
         temporary.place(name).map_err(|errno| in_the_way(errno, &parent, name, "rename the link to its name"))
     }
@@ -180,17 +173,19 @@ impl<'a> Tree<'a> {
         Ok(directory)
     }
 
+    /// From the deepest directory that is there on: to try each from the sandbox on would take long in deep trees.
     fn make_missing(&mut self, components: &[Vec<u8>]) -> Result<OwnedFd, Failure> {
-        let entered = Failure::write::<Errno>;
-        let mut current = self.beneath.directory(&[]).map_err(entered("enter the sandbox"))?;
-        for (index, name) in components.iter().enumerate() {
-            current = match self.beneath.directory(&components[..=index]) {
-                Err(Errno::ENOENT) => {
-                    self.make(&current, &components[..index], name, IMPLIED)?;
-                    enter(&current, name).map_err(entered("enter its directory"))?
-                }
-                found => found.map_err(entered("enter its directory"))?,
-            };
+        let mut there = components.len();
+        let mut current = loop {
+            there = there.saturating_sub(1);
+            match self.beneath.directory(&components[..there]) {
+                Err(Errno::ENOENT) if there > 0 => {}
+                found => break found.map_err(Failure::write("enter its directory"))?,
+            }
+        };
+        for (index, name) in components.iter().enumerate().skip(there) {
+            self.make(&current, &components[..index], name, IMPLIED)?;
+            current = enter(&current, name).map_err(Failure::write("enter its directory"))?;
         }
         Ok(current)
     }
@@ -207,11 +202,7 @@ impl<'a> Tree<'a> {
         let mode = Mode::from_bits_truncate((attributes.mode & KEPT_MODE) | 0o700);
         nix::sys::stat::mkdirat(parent, name, mode).map_err(Failure::write("make a directory"))?;
         let made = enter(parent, name).map_err(Failure::write("enter the directory"))?;
-        if let Some((uid, gid)) = self.owner {
-            fchownat(&made, "", Some(uid), Some(gid), AtFlags::AT_EMPTY_PATH)
-                .map_err(Failure::write("set the owner of the directory"))?;
-        }
-        self.made.add(&made, directory, name, attributes).map_err(Failure::write("look at the directory"))
+        self.made.add(&made, directory, name, attributes)
     }
 
     /// The container's own output is written there, by its supervisor.
@@ -224,15 +215,6 @@ impl<'a> Tree<'a> {
         }
         Ok(())
     }
-}
-
-/// By a descriptor that is seen to be of a link: by its name it could be a hard link to any file by now.
-fn chown_link(parent: &OwnedFd, name: &str, uid: Uid, gid: Gid) -> Result<(), Errno> {
-    let link = openat(parent, name, OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC, Mode::empty())?;
-    if FileKind::of_mode(fstat(&link)?.st_mode) != FileKind::Symlink {
-        return Err(Errno::ESTALE);
-    }
-    fchownat(&link, "", Some(uid), Some(gid), AtFlags::AT_EMPTY_PATH)
 }
 
 fn in_the_way(errno: Errno, parent: &OwnedFd, name: &[u8], action: &'static str) -> Failure {

@@ -8,16 +8,18 @@ use std::rc::Rc;
 
 use mesos_ecp::fetcher::FileKind;
 use nix::sys::time::TimeSpec;
+use zip::read::{Config, OwnedZipFileEntry};
 use zip::result::ZipError;
-use zip::{ExtraField, System, ZipArchive};
+use zip::unstable::read::ZipIterable;
+use zip::{ExtraField, System, ZipReadOptions};
 
 use super::budget::Budget;
 use super::error::{ExtractError, Failure, Report};
 use super::path::{LONGEST_PATH, MemberPath};
 use super::tree::{Attributes, Tree};
 
-/// The bytes that may be read to find out what the archive has: the crate keeps the whole directory in memory.
-const LARGEST_DIRECTORY: u64 = 64 << 20;
+/// The bytes that may be read to find where the directory of the archive begins.
+const MOST_SEARCHED: u64 = 64 << 20;
 
 /// A local header without name and fields.
 const LOCAL_HEADER: u64 = 30;
@@ -28,40 +30,40 @@ pub(super) fn extract(
     budget: &mut Budget,
     report: &Report<'_>,
 ) -> Result<(), ExtractError> {
-    let left = Rc::new(Cell::new(LARGEST_DIRECTORY));
+    let left = Rc::new(Cell::new(MOST_SEARCHED));
     let file = Bounded { file: BufReader::new(archive), left: Rc::clone(&left) };
-    let mut archive = ZipArchive::new(file).map_err(|error| report.archive(told(error)))?;
+    // Not a `ZipArchive`, which holds the whole directory in memory, and takes what that needs on its word.
+    let mut directory = ZipIterable::try_new(file, Config::default()).map_err(|error| report.archive(told(error)))?;
     left.set(u64::MAX);
-    refuse_overlaps(&archive).map_err(|error| report.archive(error))?;
-    for index in 0..archive.len() {
-        budget.entry(report)?;
-        let name = name(&archive, index).map_err(|error| report.archive(error))?;
-        place(&mut archive, index, &name, tree, budget).map_err(|failure| report.member(&name, failure))?;
+    budget.entries(directory.len() as u64, report)?;
+    refuse_overlaps(&mut directory).map_err(|error| report.archive(told(error)))?;
+    let mut content = BufReader::new(archive);
+    for entry in directory.files().map_err(|error| report.archive(told(error)))? {
+        // Borrowed from, it does not read what is left of its content when it is dropped.
+        let entry = OwnedZipFileEntry::from(entry.map_err(|error| report.archive(told(error)))?);
+        let name = name(&entry);
+        place(&entry, &name, &mut content, tree, budget).map_err(|failure| report.member(&name, failure))?;
     }
     Ok(())
 }
 
 /// Members that share their content make much of little, and no program writes such archives.
-fn refuse_overlaps<R: Read + Seek>(archive: &ZipArchive<R>) -> io::Result<()> {
-    let mut ranges = Vec::with_capacity(archive.len());
-    for index in 0..archive.len() {
-        let entry = archive.by_index_data(index).map_err(told)?;
+fn refuse_overlaps(directory: &mut ZipIterable<Bounded<'_>>) -> Result<(), ZipError> {
+    let mut ranges = Vec::new();
+    for entry in directory.files()? {
+        let entry = entry?;
         let start = entry.header_start();
         let least = LOCAL_HEADER + entry.name_raw().len() as u64;
         ranges.push((start, start.saturating_add(least).saturating_add(entry.compressed_size())));
     }
     ranges.sort_unstable();
     if ranges.windows(2).any(|pair| matches!(pair, [(_, end), (next, _)] if end > next)) {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "its members overlap, as in an archive made to do harm",
-        ));
+        return Err(ZipError::InvalidArchive("its members overlap, as in an archive made to do harm".into()));
     }
     Ok(())
 }
 
-fn name<R: Read + Seek>(archive: &ZipArchive<R>, index: usize) -> io::Result<Vec<u8>> {
-    let entry = archive.by_index_data(index).map_err(told)?;
+fn name(entry: &OwnedZipFileEntry) -> Vec<u8> {
     let mut name = entry.name_raw().to_vec();
     // Some programs for Windows write such names, against the format's rules.
     if entry.system() == System::Dos && !name.contains(&b'/') {
@@ -69,21 +71,22 @@ fn name<R: Read + Seek>(archive: &ZipArchive<R>, index: usize) -> io::Result<Vec
             *byte = b'/';
         }
     }
-    Ok(name)
+    name
 }
 
-fn place<R: Read + Seek>(
-    archive: &mut ZipArchive<R>,
-    index: usize,
+fn place(
+    entry: &OwnedZipFileEntry,
     name: &[u8],
+    content: &mut (impl Read + Seek),
     tree: &mut Tree<'_>,
     budget: &mut Budget,
 ) -> Result<(), Failure> {
     let path = MemberPath::parse(name)?;
-    if archive.by_index_data(index).is_ok_and(|entry| entry.encrypted()) {
+    if entry.encrypted() {
         return Err(Failure::refused("is encrypted, and there is no password: make the archive without one"));
     }
-    let mut entry = archive.by_index(index).map_err(|error| Failure::Read(told(error)))?;
+    let entry = entry.as_ref().with_reader(content, ZipReadOptions::new());
+    let mut entry = entry.map_err(|error| Failure::Read(told(error)))?;
     let mode = entry.unix_mode().filter(|&mode| mode != 0);
     let kind = mode.map(FileKind::of_mode);
     let modified = modified(entry.extra_data_fields(), entry.last_modified());
@@ -156,7 +159,7 @@ impl Read for Bounded<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read(buffer)?;
         let left = self.left.get().checked_sub(count as u64);
-        self.left.set(left.ok_or_else(|| io::Error::other("its directory is larger than 64 MiB"))?);
+        self.left.set(left.ok_or_else(|| io::Error::other("its directory is not where its end says"))?);
         Ok(count)
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn extract(
 ) -> Result<(), ExtractError> {
     let mut members = Members::new(stream);
     while let Some(member) = members.next(budget, report)? {
-        budget.entry(report)?;
+        budget.entries(1, report)?;
         place(&member, &mut members, tree, budget).map_err(|failure| report.member(&member.name, failure))?;
     }
     let mut rest = members.into_stream().take(report.limits.bytes.max(1 << 20));

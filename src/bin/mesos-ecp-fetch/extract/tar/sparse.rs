@@ -42,7 +42,12 @@ pub(super) fn of_gnu(header: &GnuHeader, stream: &mut impl Read) -> io::Result<S
     while more {
         let mut block = GnuExtSparseHeader::new();
         stream.read_exact(block.as_mut_bytes())?;
+        let before = segments.len();
         add(&mut segments, block.sparse())?;
+        // There could be any number of these, of which nothing would be limited.
+        if segments.len() == before {
+            return Err(io::Error::other("the map of a sparse file has a block with nothing in it"));
+        }
         more = block.is_extended();
     }
     Ok(Source::Header { length: header.real_size()?, segments })

@@ -41,6 +41,20 @@ fn several_streams_in_a_row() {
 }
 
 #[test]
+fn what_follows_the_end_of_gzip() {
+    for (name, content) in [("x.tgz", sample()), ("x.gz", sample())] {
+        for zeros in [1, 512, 200_000] {
+            Host::new().extract(name, &[gzip(&content), vec![0; zeros]].concat()).unwrap();
+        }
+        for garbage in [&b"x"[..], b"\0x", b"\0\x1f\x8b"] {
+            let message = Host::new().extract(name, &[&gzip(&content), garbage].concat()).unwrap_err();
+            assert!(message.contains("garbage"), "{message}");
+        }
+        Host::new().extract(name, &[&gzip(&content), &b"\x1fx"[..]].concat()).unwrap_err();
+    }
+}
+
+#[test]
 fn truncated_archives() {
     let plain = sample();
     for (name, whole) in

@@ -1,7 +1,7 @@
 //! Little archives that would become a lot.
 #![forbid(unsafe_code)]
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use super::archives::{Tar, Zipped, gzip, zip};
 use super::*;
@@ -79,6 +79,36 @@ fn maps_of_sparse_files_that_lie() {
         refused("x.tar", &tar.end());
     }
     refused("x.tar", &Tar::new().pax(&version).file("f", "").end());
+}
+
+#[test]
+fn maps_of_sparse_files_without_end() {
+    let mut header = ::tar::Header::new_gnu();
+    header.set_entry_type(::tar::EntryType::GNUSparse);
+    header.set_path("f").unwrap();
+    header.set_size(0);
+    header.as_gnu_mut().unwrap().isextended = [1];
+    let mut block = ::tar::GnuExtSparseHeader::new();
+    block.isextended = [1];
+    let tar = Tar::new().header(header).content(&block.as_bytes().repeat(1000)).unended();
+    assert!(refused("x.tar", &tar).contains("nothing in it"));
+}
+
+/// 2^20 members, by its word, in a directory that is a hole.
+#[test]
+fn members_that_a_zip_archive_says_it_has() {
+    let (count, start) = (1u64 << 20, 1u64 << 20);
+    let mut end = b"PK\x06\x06\x2c\0\0\0\0\0\0\0\x2d\0\x2d\0\0\0\0\0\0\0\0\0".to_vec();
+    end.extend_from_slice(&[count, count, 46 * count, start].map(u64::to_le_bytes).concat());
+    let at = start + 46 * count;
+    end.extend_from_slice(&[&b"PK\x06\x07\0\0\0\0"[..], &at.to_le_bytes(), &[1, 0, 0, 0]].concat());
+    end.extend_from_slice(&[&b"PK\x05\x06\0\0\0\0"[..], &[0xff; 12], &[0, 0]].concat());
+    let mut file = tempfile::tempfile().unwrap();
+    file.seek(io::SeekFrom::Start(at)).unwrap();
+    file.write_all(&end).unwrap();
+    let sandbox = File::open(Host::new().path("box")).unwrap();
+    let message = extract(&file, Kind::Zip, "x.zip", &sandbox, None, &SMALL).unwrap_err().to_string();
+    assert!(message.contains("more than 100 members"), "{message}");
 }
 
 #[test]
