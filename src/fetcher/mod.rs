@@ -87,8 +87,6 @@ pub struct Job {
     pub environment: Vec<(OsString, OsString)>,
     /// Whether to fetch with root's rights, and then give everything to the user (`--fetch_as`).
     pub as_root: bool,
-    /// Whether somebody watches standard error and wants to see how far a download is.
-    pub progress: bool,
     /// How `mesos-ecp-fetch` goes about it.
     pub own: Settings,
 }

@@ -53,6 +53,11 @@ impl Plan {
         self.steps.is_empty()
     }
 
+    /// Has it shown on standard error how far a download is: somebody watches. Nobody does, unless this is called.
+    pub fn show_progress(&mut self) {
+        self.progress = true;
+    }
+
     /// What other programs are to fetch, or the first few of it, for messages.
     #[must_use]
     pub fn handed_over(&self) -> String {
@@ -123,7 +128,7 @@ pub fn plan(job: &Job, find: impl FnOnce() -> Option<PathBuf>) -> Result<Plan, F
         frameworks_home: None,
         environment: Vec::new(),
         own: job.own.clone(),
-        progress: job.progress,
+        progress: false,
         as_root: job.as_root,
         own_program: None,
     };

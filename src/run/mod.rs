@@ -13,7 +13,7 @@ mod session;
 mod signals;
 mod streams;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write, stderr};
 use std::path::absolute;
 use std::time::Duration;
 
@@ -82,7 +82,11 @@ fn container(mut to_run: ToRun) -> Result<i32> {
     let id = ContainerId::new(&context.proc.random_uuid()?)?;
     let place = Place::choose(to_run.sandbox.as_deref(), &context.config, &id)?;
     let launch = record::launch(&to_run, &id, place.path())?;
-    let order = verbs::order(&context, launch.encode_to_vec(), launch, &untrusted, stayed)?;
+    let mut order = verbs::order(&context, launch.encode_to_vec(), launch, &untrusted, stayed)?;
+    // Detached, it would go to a file.
+    if stderr().is_terminal() && !to_run.detach && !context.config.quiet {
+        order.fetch.show_progress();
+    }
     place.make(&order.account)?;
     if !to_run.remove && place.is_new() && !context.config.quiet {
         say(&format!("the sandbox is {}", place.path().display()));
@@ -175,5 +179,5 @@ fn call_off(context: &Context, id: &ContainerId, launching: Launching, session: 
 /// One line for who called.
 fn say(text: &str) {
     // If nobody is there to read it, the exit code still says what matters.
-    let _ = std::io::stderr().write_all(format!("mesos-ecp: {NAME}: {text}\n").as_bytes());
+    let _ = stderr().write_all(format!("mesos-ecp: {NAME}: {text}\n").as_bytes());
 }

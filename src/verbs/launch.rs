@@ -170,7 +170,6 @@ fn job(
         own: own_fetcher(config, &environment),
         environment,
         as_root: config.fetching.fetch_as == FetchAs::Root,
-        progress: false,
     }
 }
 

@@ -1,12 +1,15 @@
 //! Files from web servers, good and bad ones.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::fs::MetadataExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::sys::socket::{Backlog, listen};
+use nix::libc::linger;
+use nix::sys::socket::sockopt::Linger;
+use nix::sys::socket::{Backlog, listen, setsockopt};
 
 use crate::agent::messages::uri;
 use crate::agent::{Agent, NOBODY, eventually, need_root, patient, skip};
@@ -89,6 +92,22 @@ fn an_answer_in_chunks_is_put_together_and_one_that_breaks_off_is_not() {
     let agent = Agent::new();
     assert_eq!(fetched(&agent, &server.url("/whole"), "whole"), "hello world");
     assert_says(&refused(&agent, &server.url("/part")), &["/part", "ended before all of the answer"]);
+}
+
+#[test]
+fn without_a_length_it_has_to_end_in_peace() {
+    let server = Server::new(|asked, stream| {
+        write(stream, "HTTP/1.1 200 OK\r\n\r\nhello");
+        if asked.target == "/reset" {
+            let at_once = linger { l_onoff: 1, l_linger: 0 };
+            // The other side reads what came before the reset is there.
+            std::thread::sleep(Duration::from_millis(300));
+            setsockopt(stream, Linger, &at_once).unwrap();
+        }
+    });
+    let agent = Agent::new();
+    assert_eq!(fetched(&agent, &server.url("/closed"), "closed"), "hello");
+    assert_says(&refused(&agent, &server.url("/reset")), &["/reset", "ended before all of the answer"]);
 }
 
 #[test]
@@ -230,6 +249,7 @@ fn redirects_are_followed_to_web_servers_only() {
         "/away" => status(stream, 307, &format!("Location: {elsewhere}")),
         "/loop" => status(stream, 301, "Location: loop"),
         "/file" => status(stream, 302, "Location: file:///etc/passwd"),
+        "/signed" => status(stream, 302, "Location: ftp://host/f?signature=hidden"),
         "/nowhere" => status(stream, 302, ""),
         _ => status(stream, 404, ""),
     });
@@ -247,6 +267,8 @@ fn redirects_are_followed_to_web_servers_only() {
     assert_says(&refused(&agent, &server.url("/loop")), &["more than 10 redirects"]);
     assert_eq!(server.asked().len() - before, 11);
     assert_says(&refused(&agent, &server.url("/file")), &["redirects elsewhere", "only http and https"]);
+    let reason = refused(&agent, &server.url("/signed"));
+    assert!(reason.contains("redirects elsewhere") && !reason.contains("hidden"), "{reason}");
     assert_says(&refused(&agent, &server.url("/nowhere")), &["does not say where"]);
 }
 
@@ -336,6 +358,49 @@ fn tls_needs_a_certificate_that_is_trusted() {
     assert_says(&refused(&agent, &url), &["TLS failed", "SSL_CERT_FILE"]);
     let none = Agent::builder().env("SSL_CERT_FILE", "/nonexistent").env("SSL_CERT_DIR", "/nonexistent").build();
     assert_says(&refused(&none, &url), &["no certificate of an authority", "ca-certificates"]);
+}
+
+/// Passes on what one side of a tunnel says, until it hangs up; without an `end`, all but TLS's record that says that it ends.
+fn pass_on(mut from: &TcpStream, mut to: &TcpStream, end: bool) {
+    let mut head = [0; 5];
+    while from.read_exact(&mut head).is_ok() {
+        let mut record = vec![0; usize::from(u16::from_be_bytes([head[3], head[4]]))];
+        // Of what is encrypted, nothing else of TLS 1.3's is as short.
+        let is_end = head[0] == 23 && record.len() == 19;
+        if from.read_exact(&mut record).is_err() || (is_end && !end) {
+            break;
+        }
+        let _ = to.write_all(&[&head[..], &record].concat());
+    }
+    let _ = to.shutdown(Shutdown::Write);
+}
+
+#[test]
+fn tls_through_a_tunnel_and_one_that_is_cut() {
+    let files = Agent::new();
+    let Some(server) = TlsServer::start(&files) else { skip!("openssl is not installed") };
+    for end in [true, false] {
+        let port = server.port;
+        let proxy = Server::new(move |asked, client| {
+            assert_eq!((asked.method.as_str(), asked.target.as_str()), ("CONNECT", &*format!("127.0.0.1:{port}")));
+            let server = TcpStream::connect(("127.0.0.1", port)).unwrap();
+            write(client, "HTTP/1.1 200 Granted\r\n\r\n");
+            std::thread::scope(|scope| {
+                scope.spawn(|| pass_on(&server, client, end));
+                pass_on(client, &server, true);
+            });
+        });
+        let trusted = files.path("tls/ca.pem");
+        let agent = Agent::builder().env("SSL_CERT_FILE", trusted.to_str().unwrap());
+        let agent = agent.env("https_proxy", &format!("http://{}", proxy.address())).build();
+        let url = format!("https://127.0.0.1:{port}/file");
+        match end {
+            true => assert_eq!(fetched(&agent, &url, "file"), "over TLS"),
+            // Its answer has no length: what came so far could be all.
+            false => assert_says(&refused(&agent, &url), &["ended before all of the answer"]),
+        }
+        assert_eq!(proxy.lines().len(), 1);
+    }
 }
 
 #[test]

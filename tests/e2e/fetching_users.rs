@@ -93,6 +93,24 @@ fn archives_are_extracted_without_mesos_fetcher() {
 }
 
 #[test]
+fn by_its_new_name_it_is_an_archive_or_not() {
+    let agent = Agent::new();
+    let packed = archive(&agent, "local");
+    let content = fs::read(&packed).unwrap();
+    let server = Server::new(move |_, stream| ok(stream, &content));
+    for value in [packed.to_str().unwrap().to_owned(), server.url("/web.tar.gz")] {
+        let files = |name: &str| {
+            let container = agent.task("find . -type f | LC_ALL=C sort").uri(uri(&value).bytes(5, name)).launch();
+            container.complete().assert_status(0);
+            container.file("stdout")
+        };
+        // Into the sandbox, wherever it is itself.
+        assert_eq!(files("deep/named.tgz"), "./bin/tool\n./deep/named.tgz\n./hello.txt\n./stderr\n./stdout\n");
+        assert_eq!(files("deep/named"), "./deep/named\n./stderr\n./stdout\n");
+    }
+}
+
+#[test]
 fn a_cached_archive_is_extracted_from_the_cache() {
     let cache = tempfile::Builder::new().prefix("ecp-e2e-cache-").tempdir_in("/tmp").unwrap();
     let flag = format!("--fetcher_cache_dir={}", cache.path().display());

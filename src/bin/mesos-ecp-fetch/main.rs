@@ -11,7 +11,7 @@ mod progress;
 mod work;
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
 
@@ -51,7 +51,6 @@ fn run(report: &mut Option<OwnedFd>) -> Result<(), Failure> {
 
 fn request() -> Result<Request, Failure> {
     let input = io::stdin().as_fd().try_clone_to_owned().map_err(|error| Failure::Request(error.to_string()))?;
-    let record =
-        read_record(&mut File::from(input).take(u64::MAX)).map_err(|error| Failure::Request(error.to_string()))?;
+    let record = read_record(&mut File::from(input)).map_err(|error| Failure::Request(error.to_string()))?;
     decode(&record).map_err(|error| Failure::Request(error.to_string()))
 }

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 /// Between two looks of a human.
 const INTERVAL: Duration = Duration::from_millis(200);
 
+/// Characters of a name: the numbers take less than forty.
+const LONGEST_NAME: usize = 40;
+
 /// The progress of one download.
 #[derive(Debug)]
 pub struct Progress {
@@ -21,8 +24,8 @@ pub struct Progress {
 impl Progress {
     /// That of `name`; if it is not `shown`, nothing is ever written.
     pub fn new(shown: bool, name: &str) -> Progress {
-        // What a server's name may do to a terminal.
-        let name = name.escape_debug().to_string();
+        // Without what a name may do to a terminal, and short enough for one line of it.
+        let name = name.escape_debug().take(LONGEST_NAME).collect();
         Progress { shown, name, total: None, done: 0, begun: Instant::now(), last: None }
     }
 
@@ -88,6 +91,8 @@ mod tests {
         assert_eq!(progress.line(Duration::from_secs(1)), "a\\u{1b}b: 1.0 KB, 1.0 KB/s");
         progress.begin(Some(0));
         assert!(!progress.line(Duration::ZERO).contains('%'));
+        let long = Progress::new(false, &"n".repeat(255)).line(Duration::from_secs(1));
+        assert!(long.len() < 80, "{long}");
         assert_eq!(amount(3.0 * 1024.0 * 1024.0 * 1024.0 * 1024.0), "3.0 TB");
     }
 }

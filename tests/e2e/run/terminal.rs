@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use super::{assert_clean, assert_ends, named_sandbox, pid_in};
 use crate::agent::{Agent, PATH, eventually, skip};
+use crate::web::Server;
 
 /// A terminal of its own, with a server of its own, that ends with the test.
 struct Terminal {
@@ -75,6 +76,28 @@ fn ctrl_c_ends_the_container_and_all_its_children() {
     terminal.press(&["C-c", "C-c", "C-c"]);
     assert_eq!(pid_in(code), 130);
     pids.into_iter().for_each(assert_ends);
+    drop(terminal);
+    assert_clean(&agent);
+}
+
+#[test]
+fn how_far_a_download_is_stands_on_the_terminal_and_in_no_file() {
+    if !has_tmux() {
+        skip!("tmux is not installed");
+    }
+    let agent = Agent::new();
+    let server = Server::of(vec![b'x'; 3 << 20]);
+    let uri = format!("--uri={}", server.url("/large"));
+    let terminal = Terminal::start(&agent, &format!("{}; exec sleep 1000", quoted(&agent, &[&uri], "echo begun")));
+    // Two pipes lead there: the order is not said.
+    eventually("the command has begun", || terminal.screen().contains("begun"));
+    eventually("all has come", || terminal.screen().contains("large: 3.0 MB 100%, "));
+    drop(terminal);
+    let quiet = quoted(&agent, &["--quiet", &uri], "echo begun");
+    let terminal = Terminal::start(&agent, &format!("{quiet}; exec sleep 1000"));
+    eventually("the command has begun", || terminal.screen().contains("begun"));
+    assert_eq!(terminal.screen().trim_end(), "begun");
+    assert_eq!(super::script(&agent, &[&uri], "echo begun").stderr, "");
     drop(terminal);
     assert_clean(&agent);
 }

@@ -1,4 +1,4 @@
-//! Making room: what was not used for longest goes first, and what dead downloads left goes anyway.
+//! Making room: what dead downloads left, and of the others what was not used for longest.
 #![forbid(unsafe_code)]
 
 use std::io;
@@ -11,9 +11,7 @@ use super::lock::Lock;
 pub fn until(directory: &Directory, size: u64) -> io::Result<()> {
     let mut files = Vec::new();
     for name in directory.names()? {
-        if let Some(key) = name.strip_suffix(".part").filter(|key| is_key(key)) {
-            remove_abandoned(directory, key)?;
-        } else if is_key(&name) {
+        if is_key(&name) {
             match directory.open(&name) {
                 Ok(Some(file)) => {
                     let found = file.metadata()?;
@@ -43,7 +41,15 @@ pub fn until(directory: &Directory, size: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// What a killed process had begun to download.
+/// Removes what killed processes had begun to download. That it cannot be removed is no reason not to use the rest.
+pub fn abandoned(directory: &Directory) {
+    for name in directory.names().unwrap_or_default() {
+        if let Some(key) = name.strip_suffix(".part").filter(|key| is_key(key)) {
+            let _ = remove_abandoned(directory, key);
+        }
+    }
+}
+
 fn remove_abandoned(directory: &Directory, key: &str) -> io::Result<()> {
     let lock = format!("{key}.lock");
     if let Some(_held) = Lock::try_take(directory, &lock)? {

@@ -57,6 +57,7 @@ impl Cache {
         key: String,
         download: impl FnOnce(&mut File) -> Result<(), Download>,
     ) -> Result<File, CacheError> {
+        evict::abandoned(&self.directory);
         if let Some(file) = self.present(&key)? {
             return Ok(file);
         }

@@ -10,9 +10,10 @@ use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 use ureq::unversioned::resolver::DefaultResolver;
-use ureq::unversioned::transport::{Connector, TcpConnector};
+use ureq::unversioned::transport::{Connector, DefaultConnector, TcpConnector};
 use ureq::{Agent, Body, Proxy, ProxyProtocol};
 
+use super::cut::TellCuts;
 use super::forward::{AbsoluteForm, ToProxy};
 use super::proxy::Proxies;
 use super::url::Url;
@@ -53,10 +54,14 @@ impl Requests {
         let agent = match plain {
             Some(proxy) => {
                 let connector = ().chain(TcpConnector::default()).chain(AbsoluteForm { server: url.server_text() });
+                let connector = connector.chain(TellCuts);
                 let resolver = ToProxy { proxy: with_port(proxy), resolver: DefaultResolver::default() };
                 Agent::with_parts(self.config(certificates, None), connector, resolver)
             }
-            None => Agent::new_with_config(self.config(certificates, proxy.clone())),
+            None => {
+                let connector = DefaultConnector::default().chain(TellCuts);
+                Agent::with_parts(self.config(certificates, proxy.clone()), connector, DefaultResolver::default())
+            }
         };
         let mut request = agent.get(url.request());
         if let Some(credentials) = url.credentials() {

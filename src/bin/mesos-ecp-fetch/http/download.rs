@@ -94,7 +94,7 @@ impl Client {
             let refused = |reason: String| Download::Url { url: url.to_string(), reason };
             let location = answer.headers().get("location").map(|value| String::from_utf8_lossy(value.as_bytes()));
             let location = location.ok_or_else(|| refused("it redirects, and does not say where to".to_owned()))?;
-            let next = url.join(&location).map_err(|error| refused(format!("it redirects elsewhere: {error}")))?;
+            let next = url.join(&location).map_err(|reason| refused(format!("it redirects elsewhere: {reason}")))?;
             url = next;
         }
         Err(Download::Url { url: url.to_string(), reason: format!("there are more than {MOST_REDIRECTS} redirects") })

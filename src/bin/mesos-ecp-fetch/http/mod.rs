@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod agent;
+mod cut;
 mod download;
 mod forward;
 mod proxy;

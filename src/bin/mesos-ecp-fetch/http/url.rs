@@ -32,12 +32,19 @@ impl Url {
     /// # Errors
     /// What is no URL of http or https with a host.
     pub fn parse(text: &str) -> Result<Url, Download> {
-        let refused = |reason: &str| Download::Url { url: mesos_ecp::fetcher::shown(text), reason: reason.to_owned() };
+        Url::take_apart(text).map_err(|reason| {
+            // As it is, but for what could forge lines of a log or talk to a terminal.
+            let url = utf8_percent_encode(&mesos_ecp::fetcher::shown(text), CONTROLS).to_string();
+            Download::Url { url, reason: reason.to_owned() }
+        })
+    }
+
+    fn take_apart(text: &str) -> Result<Url, &'static str> {
         let text = text.split('#').next().unwrap_or_default();
-        let (scheme, rest) = text.split_once("://").ok_or_else(|| refused("it has no scheme"))?;
+        let (scheme, rest) = text.split_once("://").ok_or("it has no scheme")?;
         let https = scheme.eq_ignore_ascii_case("https");
         if !https && !scheme.eq_ignore_ascii_case("http") {
-            return Err(refused("only http and https lead here"));
+            return Err("only http and https lead here");
         }
         let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         let (credentials, place) = match authority.rsplit_once('@') {
@@ -51,11 +58,11 @@ impl Url {
         };
         let port = match port {
             None | Some("") => None,
-            Some(port) => Some(port.parse().map_err(|_| refused("its port is no number up to 65535"))?),
+            Some(port) => Some(port.parse().map_err(|_| "its port is no number up to 65535")?),
         };
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._[]:".contains(&byte);
         if host.is_empty() || !host.bytes().all(plain) {
-            return Err(refused("it names no host (names that are not ASCII have to be written in punycode)"));
+            return Err("it names no host (names that are not ASCII have to be written in punycode)");
         }
         let slash = if target.starts_with('/') { "" } else { "/" };
         let target = format!("{slash}{}", utf8_percent_encode(target, ESCAPED));
@@ -65,14 +72,14 @@ impl Url {
     /// Where a redirect leads. Credentials are kept for the same server only.
     ///
     /// # Errors
-    /// As [`Url::parse`].
-    pub fn join(&self, location: &str) -> Result<Url, Download> {
+    /// As [`Url::parse`], without the address: it may hold a signature.
+    pub fn join(&self, location: &str) -> Result<Url, &'static str> {
         let location = location.split('#').next().unwrap_or_default();
         let has_scheme = location.split(['/', '?']).next().is_some_and(|first| first.contains(':'));
         let mut url = if has_scheme {
-            Url::parse(location)?
+            Url::take_apart(location)?
         } else if location.starts_with("//") {
-            Url::parse(&format!("{}:{location}", self.scheme()))?
+            Url::take_apart(&format!("{}:{location}", self.scheme()))?
         } else {
             let (path, query) = self.target.split_at(self.target.find('?').unwrap_or(self.target.len()));
             let target = match location.bytes().next() {

@@ -27,6 +27,8 @@ fn what_is_no_url_is_refused_without_its_password() {
         let message = Url::parse(text).unwrap_err().to_string();
         assert!(!message.contains("secret"), "{message}");
     }
+    let forged = Url::parse("http://h:x\r\nforged line \u{9b}31m/").unwrap_err().to_string();
+    assert!(!forged.contains(char::is_control), "{forged}");
     assert!(Url::parse("ftp://h/x").is_err() && Url::parse("x").is_err());
 }
 

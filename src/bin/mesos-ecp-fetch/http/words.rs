@@ -16,7 +16,10 @@ pub fn transport(url: &Url, error: &Error, limits: &Limits, proxied: bool) -> Do
         Error::Io(error) => {
             matches!(
                 error.kind(),
-                ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted
+                ErrorKind::ConnectionRefused
+                    | ErrorKind::ConnectionReset
+                    | ErrorKind::ConnectionAborted
+                    | ErrorKind::BrokenPipe
             )
         }
         _ => false,
@@ -27,7 +30,7 @@ pub fn transport(url: &Url, error: &Error, limits: &Limits, proxied: bool) -> Do
 
 fn reason(error: &Error, limits: &Limits) -> String {
     match error {
-        Error::Io(error) if error.kind() == ErrorKind::UnexpectedEof => {
+        Error::Io(error) if matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe) => {
             "the connection ended before all of the answer had come".to_owned()
         }
         // So the handshake's failures come.
