@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::call::{Call, Done};
+use crate::call::{self, Call, Done};
 use crate::guard::Places;
 use crate::messages::{self, Launch, Termination};
 use crate::wire::Message;
@@ -74,6 +74,12 @@ impl Bed {
         self.surround(&mut command);
         command.current_dir(directory);
         command
+    }
+
+    /// `run`, with this program as its command: how long all of a container takes.
+    pub fn run(&self, program: &str) -> Result<Duration> {
+        let mut command = self.command("run", &self.work_dir);
+        call::time(command.args(["--", program]), &self.log)
     }
 
     /// Gives a program the surroundings of a verb.

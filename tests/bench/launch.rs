@@ -31,6 +31,7 @@ pub fn measure(options: &Options, places: &Places, table: &mut Table) -> Result<
     if as_root {
         candidates.push(Candidate::new(CONFINED, || run(&confined)));
     }
+    candidates.push(Candidate::new(FOREGROUND, || bed.run(PROGRAM)));
     candidates.extend(ready.iter().map(|rival| Candidate::new(rival.name, || rival.time())));
     let plain = [Some(PROGRAM.into()), empty].into_iter().flatten();
     candidates.extend(plain.map(|program| {
@@ -51,7 +52,9 @@ pub fn measure(options: &Options, places: &Places, table: &mut Table) -> Result<
             if ready.iter().any(|rival| rival.name == name) { format!("{name} of /bin/true") } else { name.clone() };
         table.plain(figure, *median, "ms");
     }
-    for (what, (name, rival)) in [PLAIN, CONFINED].into_iter().flat_map(|what| rivals.iter().map(move |r| (what, r))) {
+    for (what, (name, rival)) in
+        [PLAIN, CONFINED, FOREGROUND].into_iter().flat_map(|what| rivals.iter().map(move |r| (what, r)))
+    {
         let figure = format!("{what} / {name}");
         let bound = BOUNDS.iter().find(|(w, n, _)| *w == what && n == name).map(|(.., bound)| *bound);
         match (rival, of(what), of(name)) {
@@ -68,6 +71,8 @@ pub fn measure(options: &Options, places: &Places, table: &mut Table) -> Result<
 
 const PLAIN: &str = "launch";
 const CONFINED: &str = "launch with cgroups/cpu,mem,pids";
+/// To the end of the container, and of all that was made for it.
+const FOREGROUND: &str = "mesos-ecp run";
 
 /// What must not be exceeded.
 const BOUNDS: [(&str, &str, f64); 3] = [(PLAIN, "runc", 0.12), (CONFINED, "runc", 0.12), (CONFINED, "crun", 0.5)];
