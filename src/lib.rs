@@ -2,12 +2,11 @@
 //!
 //! The rooms, from the top down; imports point downwards only:
 //! [`run`] → [`cli`], [`verbs`] → [`agent`], [`supervisor`] → [`isolators`] → [`isolator`] → [`launcher`], [`fetcher`] → [`container`] →
-//! [`cgroup`], [`config`], [`capability`], [`rlimit`], [`view`], [`proc`], [`protocol`] → [`step`], [`error`], [`sys`].
+//! [`cgroup`], [`config`], [`view`], [`proc`], [`protocol`] → [`step`], [`weaken`], [`error`], [`sys`].
 //! Every unsafe line stands in [`sys`]; all other modules forbid unsafe code.
 #![deny(unsafe_code)]
 
 pub mod agent;
-pub mod capability;
 pub mod cgroup;
 pub mod cli;
 pub mod config;
@@ -19,10 +18,10 @@ pub mod isolators;
 pub mod launcher;
 pub mod proc;
 pub mod protocol;
-pub mod rlimit;
 pub mod run;
 pub mod step;
 pub mod supervisor;
 pub mod sys;
 pub mod verbs;
 pub mod view;
+pub mod weaken;

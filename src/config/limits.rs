@@ -1,12 +1,12 @@
 //! The settings that have to do with what a container's process may do and use.
 #![forbid(unsafe_code)]
 
+use super::capability::Capabilities;
 use super::error::ConfigError;
 use super::flags::limits as flags;
+use super::rlimit::{self, Limit};
 use super::sources::Sources;
 use super::values::ValueError;
-use crate::capability::Capabilities;
-use crate::rlimit::{self, Limit};
 
 /// The settings of one call. One field for each flag of [`flags`], by the same name.
 #[derive(Debug, Clone, PartialEq, Eq)]

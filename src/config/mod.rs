@@ -5,6 +5,7 @@
 //! table [`FLAGS`].
 #![forbid(unsafe_code)]
 
+pub mod capability;
 mod cgroups;
 mod closest;
 mod error;
@@ -15,6 +16,7 @@ mod format;
 mod found;
 mod in_force;
 mod limits;
+pub mod rlimit;
 mod settings;
 mod sources;
 mod untrusted;

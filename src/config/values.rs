@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use crate::capability::CapabilityError;
-use crate::rlimit::LimitError;
+use super::capability::CapabilityError;
+use super::rlimit::LimitError;
 
 /// Units of durations and their nanoseconds, from the smallest to the largest.
 const DURATION_UNITS: &[(&str, u128)] = &[

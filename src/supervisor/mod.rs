@@ -13,7 +13,9 @@ mod fetching;
 mod gate;
 mod gone;
 mod launch;
+mod rights;
 mod serve;
+mod setup;
 mod start;
 mod status;
 

@@ -88,6 +88,7 @@ pub fn order(
         unit,
         fetch,
         fetch_timeout: context.config.fetch_timeout,
+        limits: context.config.limits.clone(),
         environment: inherited,
         checkpoint,
         scope: context.scope.clone(),

@@ -5,7 +5,8 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use crate::config::closest;
+use super::closest;
+use crate::sys::Rlimit;
 
 /// A name without `RLIMIT_`, the kernel's number, and that of mesos.RLimitInfo.RLimit.Type.
 const KINDS: [(&str, libc::__rlimit_resource_t, i32); 16] = [
@@ -80,6 +81,18 @@ pub enum LimitError {
         "{0}; write NOFILE=1024:4096,CORE=0 or {{\"rlimits\": [{{\"type\": \"RLMT_CORE\", \"soft\": 0, \"hard\": 0}}]}}"
     )]
     Form(String),
+}
+
+impl From<Rlimit> for Limit {
+    fn from(Rlimit { resource, soft, hard }: Rlimit) -> Limit {
+        Limit { resource, soft, hard }
+    }
+}
+
+impl From<Limit> for Rlimit {
+    fn from(Limit { resource, soft, hard }: Limit) -> Rlimit {
+        Rlimit { resource, soft, hard }
+    }
 }
 
 impl Limit {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::config::closest;
+use super::closest;
 
 /// The names in the order of the kernel's numbers (linux/capability.h), without `CAP_`.
 const NAMES: [&str; 41] = [
