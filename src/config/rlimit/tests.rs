@@ -75,12 +75,12 @@ fn what_is_wrong_is_said() {
 }
 
 fn limits() -> impl Strategy<Value = Vec<Limit>> {
-    let amount = prop_oneof![Just(0), Just(UNLIMITED), any::<u64>()];
-    let one = |(_, resource, _): (&str, u32, i32)| {
-        (amount.clone(), amount.clone()).prop_map(move |(a, b)| Limit { resource, soft: a.min(b), hard: a.max(b) })
+    let amount = || prop_oneof![Just(0), Just(UNLIMITED), any::<u64>()];
+    let one = move |(_, resource, _): (&str, u32, i32)| {
+        (amount(), amount()).prop_map(move |(a, b)| Limit { resource, soft: a.min(b), hard: a.max(b) })
     };
     proptest::sample::subsequence(KINDS.to_vec(), 1..=KINDS.len())
-        .prop_flat_map(move |kinds| kinds.into_iter().map(one.clone()).collect::<Vec<_>>())
+        .prop_flat_map(move |kinds| kinds.into_iter().map(one).collect::<Vec<_>>())
 }
 
 proptest! {
