@@ -3,6 +3,7 @@
 
 pub(super) mod cgroups;
 pub(super) mod fetching;
+pub(super) mod limits;
 
 use std::ffi::OsString;
 
@@ -135,6 +136,11 @@ pub const FLAGS: &[Flag] = &[
     cgroups::PERF_INTERVAL,
     cgroups::PERF_DURATION,
     cgroups::SYSTEMD_SLICE,
+    limits::EFFECTIVE_CAPABILITIES,
+    limits::BOUNDING_CAPABILITIES,
+    limits::DEFAULT_RLIMITS,
+    limits::UMASK,
+    limits::OOM_SCORE_ADJ,
     FORMAT,
     QUIET,
 ];

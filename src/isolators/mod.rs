@@ -2,10 +2,12 @@
 #![forbid(unsafe_code)]
 
 mod all;
+mod capabilities;
 mod cgroups;
 pub mod filesystem;
 mod posix;
 mod program;
+mod rlimits;
 mod set;
 
 use std::path::PathBuf;
@@ -17,6 +19,7 @@ use crate::isolator::Isolator;
 use crate::protocol::state::Checkpoint;
 
 pub use all::resolve;
+pub use capabilities::permitted;
 pub use set::Set;
 
 /// What isolators need to know of the configuration.
@@ -28,6 +31,8 @@ pub struct Settings {
     pub isolator_timeout: Duration,
     /// The flags that have to do with cgroups.
     pub cgroups: config::Cgroups,
+    /// The flags about what a container's process may do and use.
+    pub limits: config::Limits,
 }
 
 impl Settings {
@@ -37,6 +42,7 @@ impl Settings {
             isolator_dir: config.isolator_dir.clone(),
             isolator_timeout: config.isolator_timeout,
             cgroups: config.cgroups.clone(),
+            limits: config.limits.clone(),
         }
     }
 
@@ -62,6 +68,8 @@ const BUILT_IN: &[Maker] = &[
     ("cgroups/hugetlb", |settings| Box::new(cgroups::Hugetlb::new(settings))),
     ("cgroups/net_cls", |settings| Box::new(cgroups::NetCls::new(settings))),
     ("cgroups/perf_event", |settings| Box::new(cgroups::PerfEvent::new(settings))),
+    ("linux/capabilities", |settings| Box::new(capabilities::LinuxCapabilities::new(settings))),
+    ("posix/rlimits", |settings| Box::new(rlimits::Rlimits::new(settings))),
 ];
 
 /// Names that stand for several; those of the built-in containerizer.

@@ -21,6 +21,8 @@ pub struct Setup {
     pub privileges: Privileges,
     /// What the kernel's OOM killer adds to its badness: proc(5), -1000 to 1000.
     pub oom_score_adj: CString,
+    /// Whether it is a failure if that is not allowed.
+    pub oom_score_adj_must_be: bool,
     /// umask(2).
     pub umask: u32,
     /// How paths in the container are resolved: [`super::mount::BENEATH`].
@@ -36,6 +38,7 @@ impl Default for Setup {
             hostname: None,
             privileges: Privileges::default(),
             oom_score_adj: c"0".into(),
+            oom_score_adj_must_be: false,
             umask: 0o022,
             resolve: super::mount::BENEATH,
         }

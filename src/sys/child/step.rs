@@ -37,12 +37,16 @@ pub enum ChildStep {
     NoNewPrivileges,
     /// seccomp(2).
     Seccomp,
-    /// Looking whether it is what it should have become.
+    /// Looking whether it is what it should have become; the number is of [`Wrong`](crate::sys::Wrong).
     Verify,
+    /// Dropping capabilities from the bounding set.
+    Bounding,
+    /// Writing to /proc/self/oom_score_adj.
+    OomScoreAdj,
 }
 
 impl ChildStep {
-    const ALL: [ChildStep; 17] = {
+    const ALL: [ChildStep; 19] = {
         use ChildStep::*;
         [
             Session,
@@ -62,6 +66,8 @@ impl ChildStep {
             NoNewPrivileges,
             Seccomp,
             Verify,
+            Bounding,
+            OomScoreAdj,
         ]
     };
 
