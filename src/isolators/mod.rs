@@ -3,6 +3,7 @@
 
 mod all;
 mod cgroups;
+mod namespaces;
 mod posix;
 mod program;
 mod set;
@@ -27,6 +28,8 @@ pub struct Settings {
     pub isolator_timeout: Duration,
     /// The flags that have to do with cgroups.
     pub cgroups: config::Cgroups,
+    /// Those that have to do with namespaces.
+    pub namespaces: config::Namespaces,
 }
 
 impl Settings {
@@ -36,6 +39,7 @@ impl Settings {
             isolator_dir: config.isolator_dir.clone(),
             isolator_timeout: config.isolator_timeout,
             cgroups: config.cgroups.clone(),
+            namespaces: config.namespaces.clone(),
         }
     }
 
@@ -61,6 +65,10 @@ const BUILT_IN: &[Maker] = &[
     ("cgroups/hugetlb", |settings| Box::new(cgroups::Hugetlb::new(settings))),
     ("cgroups/net_cls", |settings| Box::new(cgroups::NetCls::new(settings))),
     ("cgroups/perf_event", |settings| Box::new(cgroups::PerfEvent::new(settings))),
+    ("namespaces/pid", |settings| Box::new(namespaces::Pid::new(settings))),
+    ("namespaces/ipc", |settings| Box::new(namespaces::Ipc::new(settings))),
+    ("namespaces/uts", |settings| Box::new(namespaces::Uts::new(settings))),
+    ("namespaces/cgroup", |settings| Box::new(namespaces::Cgroup::new(settings))),
 ];
 
 /// Names that stand for several; those of the built-in containerizer.

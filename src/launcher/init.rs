@@ -14,44 +14,35 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use crate::beside;
 use crate::container::ContainerDir;
 use crate::error::{Error, Result};
-
-/// Its descriptors; both are the supervisor's until the clone.
-#[derive(Debug)]
-pub struct Init {
-    /// The program, sealed, in memory only: `/proc/1/exe` leads the container to no file of the host.
-    pub program: OwnedFd,
-    /// Open for writing.
-    pub status: OwnedFd,
-}
+use crate::sys::Init;
 
 const NAME: &str = "mesos-ecp-init";
 
 /// MFD_EXEC of linux/memfd.h, Linux 6.3: without it, a host may be set to make memory files that cannot be executed.
 const MFD_EXEC: u32 = 0x10;
 
-impl Init {
-    /// Looks for the program.
-    ///
-    /// # Errors
-    /// When it is not beside this one.
-    pub fn find() -> Result<PathBuf> {
-        beside::find(NAME).ok_or_else(|| {
-            Error::Refused(format!(
-                "--pid1=init needs the program {NAME} beside mesos-ecp, and it is not there or may not be executed; \
-                 install it or choose --pid1=executor"
-            ))
-        })
-    }
+/// Looks for the program.
+///
+/// # Errors
+/// When it is not beside this one.
+pub fn find_init() -> Result<PathBuf> {
+    beside::find(NAME).ok_or_else(|| {
+        Error::Refused(format!(
+            "--pid1=init needs the program {NAME} beside mesos-ecp, and it is not there or may not be executed; install it \
+             or choose --pid1=executor"
+        ))
+    })
+}
 
-    /// Opens both, for the container of this state directory.
-    ///
-    /// # Errors
-    /// When the program is not there, or memory or the file cannot be had.
-    pub fn open(dir: &ContainerDir) -> Result<Init> {
-        let path = Init::find()?;
-        let program = copy(&path).map_err(Error::path("copy into memory", &path))?;
-        Ok(Init { program, status: dir.make_status()? })
-    }
+/// Opens both, for the container of this state directory. The program is copied into memory and sealed: `/proc/1/exe` leads
+/// the container to no file of the host.
+///
+/// # Errors
+/// When the program is not there, or memory or the file cannot be had.
+pub fn open_init(dir: &ContainerDir) -> Result<Init> {
+    let path = find_init()?;
+    let program = copy(&path).map_err(Error::path("copy into memory", &path))?;
+    Ok(Init { program, status: dir.make_status()? })
 }
 
 fn copy(path: &Path) -> io::Result<OwnedFd> {

@@ -19,11 +19,14 @@ use crate::weaken;
 /// # Errors
 /// A sandbox whose path cannot be resolved.
 pub(super) fn setup(preparation: Preparation, sandbox: &Path) -> Result<(u64, Setup)> {
-    let Preparation { mounts, root, sandbox: seen, hostname, privileges, mut namespaces, .. } = preparation;
+    let Preparation { mounts, root, sandbox: seen, hostname, privileges, init, mut namespaces, .. } = preparation;
     let new_mounts = libc::CLONE_NEWNS as u64;
     if !mounts.is_empty() || root.is_some() {
         namespaces |= new_mounts;
     }
+    let new_cgroups = libc::CLONE_NEWCGROUP as u64;
+    let cgroup_namespace = namespaces & new_cgroups != 0;
+    namespaces &= !new_cgroups;
     let mut directory = None;
     if namespaces & new_mounts != 0 {
         let path = match seen {
@@ -39,7 +42,9 @@ pub(super) fn setup(preparation: Preparation, sandbox: &Path) -> Result<(u64, Se
         })?);
     }
     let resolve = if weaken::is("symlinks") { 0 } else { BENEATH };
-    Ok((namespaces, Setup { root, mounts, directory, hostname, privileges, resolve, ..Setup::default() }))
+    let setup =
+        Setup { root, mounts, directory, cgroup_namespace, init, hostname, privileges, resolve, ..Setup::default() };
+    Ok((namespaces, setup))
 }
 
 /// What a failure in the first process may have been about.
@@ -83,6 +88,9 @@ impl Subject<'_> {
             ChildStep::Capabilities => ("set the capabilities of", user),
             ChildStep::NoNewPrivileges => ("set no_new_privs for", self.command),
             ChildStep::Seccomp => ("set the seccomp filter of", self.command),
+            ChildStep::CgroupNamespace => ("make a cgroup namespace for", self.id.to_string()),
+            ChildStep::Fork => ("start a process under the init (--pid1) for", self.command),
+            ChildStep::Init => ("execute the init (--pid1) of", self.id.to_string()),
             ChildStep::Verify => ("make sure of the rights of", user),
         };
         Error::Child { step, subject, source: failure.source }

@@ -39,10 +39,16 @@ pub enum ChildStep {
     Seccomp,
     /// Looking whether it is what it should have become.
     Verify,
+    /// unshare(CLONE_NEWCGROUP).
+    CgroupNamespace,
+    /// clone(2), for the child of an init.
+    Fork,
+    /// execveat(2) of the init.
+    Init,
 }
 
 impl ChildStep {
-    const ALL: [ChildStep; 17] = {
+    const ALL: [ChildStep; 20] = {
         use ChildStep::*;
         [
             Session,
@@ -62,6 +68,9 @@ impl ChildStep {
             NoNewPrivileges,
             Seccomp,
             Verify,
+            CgroupNamespace,
+            Fork,
+            Init,
         ]
     };
 
