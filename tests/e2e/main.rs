@@ -18,6 +18,7 @@ mod fetching_http;
 mod fetching_users;
 mod fixtures;
 mod full_disk;
+mod inside;
 mod json;
 mod known_failures;
 mod launching;
