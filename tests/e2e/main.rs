@@ -5,6 +5,8 @@
 mod agent;
 mod agent_command;
 mod agent_view;
+#[cfg(feature = "weakened")]
+mod attacks;
 mod cgroups;
 mod config_file;
 

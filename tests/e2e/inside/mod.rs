@@ -6,7 +6,7 @@ mod report;
 
 use std::path::{Path, PathBuf};
 
-use compiled::compiled;
+pub use compiled::compiled;
 pub use report::Report;
 
 use crate::agent::{Agent, Container, Task, eventually};
