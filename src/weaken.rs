@@ -1,15 +1,18 @@
-//! Safeguards that tests can take away, to show that an attack succeeds without them.
+//! Defences that tests can take away, to see that an attack would succeed without them.
 #![forbid(unsafe_code)]
 
-/// Whether the safeguard of this name is taken away.
+/// Whether the defence of this name is off: `ECP_WEAKEN` has it, and this was built with the feature `weakened`. Without the
+/// feature, the constant `false`.
 #[cfg(not(feature = "weakened"))]
 #[inline]
-pub fn is(_name: &str) -> bool {
+#[must_use]
+pub const fn is(_name: &str) -> bool {
     false
 }
 
-/// Whether the safeguard of this name is taken away: `ECP_WEAKEN` has it, names separated by commas.
+/// Whether the defence of this name is off: `ECP_WEAKEN` has it.
 #[cfg(feature = "weakened")]
+#[must_use]
 pub fn is(name: &str) -> bool {
-    std::env::var("ECP_WEAKEN").is_ok_and(|names| names.split(',').any(|n| n == name))
+    std::env::var("ECP_WEAKEN").is_ok_and(|names| names.split(',').any(|weak| weak == name))
 }
