@@ -60,7 +60,6 @@ fn the_environment_is_what_the_agent_and_the_record_say_and_nothing_else() {
     let expected = [
         ("FROM", "the agent"),
         ("LIBPROCESS_IP", "127.0.0.1"),
-        ("LIBPROCESS_PORT", "0"),
         ("MESOS_AGENT_ENDPOINT", "127.0.0.1:5051"),
         ("MESOS_CHECKPOINT", "1"),
         ("MESOS_CONTAINER_ID", &container.id),
