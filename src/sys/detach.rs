@@ -74,15 +74,18 @@ fn close_to_others() {
     unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) };
 }
 
-/// Whether /proc, for this user, may not show those processes that it may not trace (`hidepid`): there a supervisor that is
-/// closed to its own account's verbs would be taken for dead.
+/// Whether /proc may not show those processes that this one may not trace (`hidepid`): there a supervisor that is closed to
+/// its own account's verbs would be taken for dead.
 fn is_hiding() -> bool {
     use std::os::unix::fs::MetadataExt;
+    if caps::has_cap(None, caps::CapSet::Effective, caps::Capability::CAP_SYS_PTRACE).unwrap_or(false) {
+        return false;
+    }
     // SAFETY: geteuid always succeeds.
     let user = unsafe { libc::geteuid() };
     let shown = || std::fs::File::open("/proc/1/stat").and_then(|stat| stat.metadata());
     // Somebody else's process, and it is shown: nothing is hidden.
-    user != 0 && !shown().is_ok_and(|other| other.uid() != user)
+    !shown().is_ok_and(|other| other.uid() != user)
 }
 
 /// Makes this process ready to be a container's owner: its children become zombies that it can reap whatever the agent
