@@ -3,6 +3,7 @@
 
 mod all;
 mod cgroups;
+pub mod filesystem;
 mod posix;
 mod program;
 mod set;
