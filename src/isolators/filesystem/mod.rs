@@ -4,6 +4,7 @@
 
 mod linux;
 mod posix;
+pub mod root;
 mod shared;
 mod volumes;
 
