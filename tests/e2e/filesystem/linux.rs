@@ -64,7 +64,7 @@ fn without_volumes_there_is_nothing_to_mount() {
     let agent = linux().build();
     let container = agent.task("readlink /proc/self/ns/mnt").launch();
     container.complete().assert_status(0);
-    let host = std::fs::read_link("/proc/1/ns/mnt").unwrap();
+    let host = std::fs::read_link("/proc/self/ns/mnt").unwrap();
     assert_eq!(container.file("stdout").trim(), host.to_str().unwrap());
 }
 
