@@ -16,6 +16,7 @@ mod format;
 mod found;
 mod in_force;
 mod limits;
+mod namespaces;
 pub mod rlimit;
 mod settings;
 mod sources;
@@ -33,6 +34,7 @@ pub use flags::{FLAGS, Flag, Kind, VARIABLE_PREFIX};
 pub use format::Format;
 pub use in_force::in_force;
 pub use limits::Limits;
+pub use namespaces::{Namespaces, Pid1};
 pub use settings::Settings;
 pub use untrusted::Untrusted;
 
@@ -77,6 +79,8 @@ pub struct Config {
     pub cgroups: Cgroups,
     /// What a container's process may do and use.
     pub limits: Limits,
+    /// What has to do with namespaces.
+    pub namespaces: Namespaces,
     /// No warnings on standard error.
     pub quiet: bool,
 }
@@ -135,6 +139,7 @@ impl Config {
             isolator_timeout: sources.timeout(&flags::ISOLATOR_TIMEOUT)?,
             cgroups: Cgroups::resolve(sources)?,
             limits: Limits::resolve(sources)?,
+            namespaces: Namespaces::resolve(sources)?,
             quiet: sources.boolean(&flags::QUIET)?,
         })
     }

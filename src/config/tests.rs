@@ -45,6 +45,7 @@ fn other_value(flag: &Flag) -> &'static str {
         _ if flag.name.ends_with("_capabilities") => "KILL",
         _ if flag.name == "default_rlimits" => "CORE=0",
         _ if flag.name == "umask" => "077",
+        _ if flag.name == "pid1" => "init",
         Kind::Text | Kind::List => "other",
         Kind::Path => "/other",
         Kind::Bool if flag.default == "true" => "false",
@@ -122,6 +123,7 @@ fn the_defaults() {
             umask: 0o22,
             oom_score_adj: None,
         },
+        namespaces: Namespaces { pid1: Pid1::Executor },
         quiet: false,
     };
     // What is none of ours is left alone.

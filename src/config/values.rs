@@ -48,6 +48,9 @@ pub enum ValueError {
     /// Not a positive whole number, or too large.
     #[error("it is a whole number from 1 to 18446744073709551615")]
     Number,
+    /// Neither of the two things that can be process 1.
+    #[error("process 1 is executor or init")]
+    Pid1,
     /// No launcher's name.
     #[error("the launchers are linux and posix")]
     Launcher,

@@ -4,6 +4,8 @@
 mod all;
 mod capabilities;
 mod cgroups;
+pub mod filesystem;
+mod namespaces;
 mod posix;
 mod program;
 mod rlimits;
@@ -32,6 +34,8 @@ pub struct Settings {
     pub cgroups: config::Cgroups,
     /// The flags about what a container's process may do and use.
     pub limits: config::Limits,
+    /// Those that have to do with namespaces.
+    pub namespaces: config::Namespaces,
 }
 
 impl Settings {
@@ -42,6 +46,7 @@ impl Settings {
             isolator_timeout: config.isolator_timeout,
             cgroups: config.cgroups.clone(),
             limits: config.limits.clone(),
+            namespaces: config.namespaces.clone(),
         }
     }
 
@@ -69,6 +74,10 @@ const BUILT_IN: &[Maker] = &[
     ("cgroups/perf_event", |settings| Box::new(cgroups::PerfEvent::new(settings))),
     ("linux/capabilities", |settings| Box::new(capabilities::LinuxCapabilities::new(settings))),
     ("posix/rlimits", |settings| Box::new(rlimits::Rlimits::new(settings))),
+    ("namespaces/pid", |settings| Box::new(namespaces::Pid::new(settings))),
+    ("namespaces/ipc", |settings| Box::new(namespaces::Ipc::new(settings))),
+    ("namespaces/uts", |settings| Box::new(namespaces::Uts::new(settings))),
+    ("namespaces/cgroup", |settings| Box::new(namespaces::Cgroup::new(settings))),
 ];
 
 /// Names that stand for several; those of the built-in containerizer.

@@ -22,11 +22,14 @@ use crate::weaken;
 /// # Errors
 /// A sandbox whose path cannot be resolved; and rights that the process could not give itself.
 pub(super) fn setup(preparation: Preparation, sandbox: &Path, limits: &Limits) -> Result<(u64, Setup)> {
-    let Preparation { mounts, root, sandbox: seen, hostname, privileges, mut namespaces, .. } = preparation;
+    let Preparation { mounts, root, sandbox: seen, hostname, privileges, init, mut namespaces, .. } = preparation;
     let new_mounts = libc::CLONE_NEWNS as u64;
     if !mounts.is_empty() || root.is_some() {
         namespaces |= new_mounts;
     }
+    let new_cgroups = libc::CLONE_NEWCGROUP as u64;
+    let cgroup_namespace = namespaces & new_cgroups != 0;
+    namespaces &= !new_cgroups;
     let mut directory = None;
     if namespaces & new_mounts != 0 {
         let path = match seen {
@@ -54,6 +57,8 @@ pub(super) fn setup(preparation: Preparation, sandbox: &Path, limits: &Limits) -
             root,
             mounts,
             directory,
+            cgroup_namespace,
+            init,
             hostname,
             privileges,
             oom_score_adj,
@@ -121,6 +126,9 @@ impl Subject<'_> {
                     "the first process did not become {user}: {what} are not what they should be; it was ended before it executed anything"
                 ));
             }
+            ChildStep::CgroupNamespace => ("make a cgroup namespace for", self.id.to_string()),
+            ChildStep::Fork => ("start a process under the init (--pid1) for", self.command),
+            ChildStep::Init => ("execute the init (--pid1) of", self.id.to_string()),
         };
         Error::Child { step, subject, source: failure.source }
     }

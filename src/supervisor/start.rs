@@ -167,6 +167,8 @@ fn start(charge: &mut Charge, job: Job<'_>, streams: Option<Streams>, gate: &Gat
     let mut cloned =
         step("clone", || clone_held(&what)).map_err(Error::system("clone the container's first process"))?;
     charge.checkpoint.first = Some(identify(&charge.proc, cloned.pid)?);
+    charge.checkpoint.pid_namespace = (namespaces & libc::CLONE_NEWPID as u64 != 0).then_some(true);
+    charge.checkpoint.init = setup.init.is_some().then_some(true);
     charge.dir.write_checkpoint(Stage::Started, &charge.checkpoint)?;
     charge.set.isolate(&charge.dir, &Container { asked: Some(asked), ..charge.container(resources) })?;
     if !job.fetch.is_empty() {

@@ -26,5 +26,5 @@ pub use ignored::is_ignored;
 pub use perf::{PerfCount, PerfCounter, PerfEvent, try_perf_cgroups, try_perf_event};
 pub use pidfd::{ExitInfo, Pidfd};
 pub use rlimit::rlimit;
-pub use setup::{Capabilities, Mount, Privileges, Rlimit, Root, Setup, Source, Stage};
+pub use setup::{Capabilities, Content, Init, Mount, Privileges, Rlimit, Root, Setup, Source, Stage};
 pub use timer::{set_timer, timer};

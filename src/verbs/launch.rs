@@ -47,7 +47,7 @@ pub fn order(
     stayed: Option<Stayed>,
 ) -> Result<Order> {
     let id = ContainerId::new(&launch.container_id.value)?;
-    unsupported(&launch, |text| context.warn(&text))?;
+    unsupported(&launch, &context.config.isolation, |text| context.warn(&text))?;
     if let Some(text) = stayed.and_then(|stayed| stayed.warning()) {
         context.warn(&text);
     }

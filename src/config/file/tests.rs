@@ -94,6 +94,7 @@ fn what_is_refused() {
 fn value_of(flag: &'static Flag) -> BoxedStrategy<String> {
     match flag.kind {
         _ if flag.name == "launcher" => prop_oneof![Just("linux".to_owned()), Just("posix".to_owned())].boxed(),
+        _ if flag.name == "pid1" => prop_oneof![Just("executor".to_owned()), Just("init".to_owned())].boxed(),
         _ if flag.name == "fetch_as" => prop_oneof![Just("user".to_owned()), Just("root".to_owned())].boxed(),
         _ if flag.name == "cgroups_root" || flag.name == "systemd_slice" => "[a-z]{1,8}".boxed(),
         _ if flag.name.ends_with("_capabilities") => {

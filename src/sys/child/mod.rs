@@ -3,6 +3,7 @@
 
 mod capabilities;
 mod exec;
+mod init;
 mod mounts;
 mod privileges;
 mod step;
@@ -37,6 +38,8 @@ pub(super) struct Child<'a> {
     hold: RawFd,
     hold_write: RawFd,
     report: RawFd,
+    /// A pipe: reading and writing end; by it an init says that its child may go on.
+    go: Option<[RawFd; 2]>,
 }
 
 impl<'a> Child<'a> {
@@ -61,7 +64,13 @@ impl<'a> Child<'a> {
             hold,
             hold_write,
             report,
+            go: None,
         }
+    }
+
+    /// Gives it the pipe that it needs if it becomes an init.
+    pub(super) fn with_init(&mut self, go: [RawFd; 2]) {
+        self.go = Some(go);
     }
 
     /// Adds a file by which it joins a cgroup.
@@ -80,6 +89,9 @@ impl<'a> Child<'a> {
                 if libc::write(*fd, c"0".as_ptr().cast(), 1) < 0 {
                     self.fail(ChildStep::Cgroups);
                 }
+            }
+            if self.setup.cgroup_namespace && libc::unshare(libc::CLONE_NEWCGROUP) < 0 {
+                self.fail(ChildStep::CgroupNamespace);
             }
             if libc::setsid() < 0 {
                 self.fail(ChildStep::Session);
@@ -101,7 +113,8 @@ impl<'a> Child<'a> {
             // Everything of ours is O_CLOEXEC already; this is for what a later change might forget.
             libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);
             default_signals();
-            self.wait_for_release();
+            self.wait_for(self.hold);
+            self.leave_to_init();
             // The last thing: it may forbid what was done before.
             self.filter_calls();
             self.exec()
@@ -126,12 +139,13 @@ impl<'a> Child<'a> {
         }
     }
 
-    unsafe fn wait_for_release(&self) {
+    /// Waits for a byte; ends with the end of who holds the other side.
+    unsafe fn wait_for(&self, pipe: RawFd) {
         let mut byte = 0u8;
         // SAFETY: called by `run` under its conditions; reads one byte of its own stack.
         unsafe {
             loop {
-                match libc::read(self.hold, (&raw mut byte).cast(), 1) {
+                match libc::read(pipe, (&raw mut byte).cast(), 1) {
                     1 => return,
                     -1 if *libc::__errno_location() == libc::EINTR => {}
                     // End-of-file: the supervisor died or called the launch off.

@@ -43,10 +43,16 @@ pub enum ChildStep {
     Bounding,
     /// Writing to /proc/self/oom_score_adj.
     OomScoreAdj,
+    /// unshare(CLONE_NEWCGROUP).
+    CgroupNamespace,
+    /// clone(2), for the child of an init.
+    Fork,
+    /// execveat(2) of the init.
+    Init,
 }
 
 impl ChildStep {
-    const ALL: [ChildStep; 19] = {
+    const ALL: [ChildStep; 22] = {
         use ChildStep::*;
         [
             Session,
@@ -68,6 +74,9 @@ impl ChildStep {
             Verify,
             Bounding,
             OomScoreAdj,
+            CgroupNamespace,
+            Fork,
+            Init,
         ]
     };
 
