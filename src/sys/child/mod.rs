@@ -130,10 +130,9 @@ impl<'a> Child<'a> {
             libc::syscall(libc::SYS_ioprio_set, 1, 0, 0);
             let adj = libc::open(c"/proc/self/oom_score_adj".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
             let text = self.setup.oom_score_adj.as_bytes();
-            if adj < 0 || libc::write(adj, text.as_ptr().cast(), text.len()) < 0 {
-                if self.setup.oom_score_adj_must_be {
-                    self.fail(ChildStep::OomScoreAdj);
-                }
+            let written = adj >= 0 && libc::write(adj, text.as_ptr().cast(), text.len()) >= 0;
+            if !written && self.setup.oom_score_adj_must_be {
+                self.fail(ChildStep::OomScoreAdj);
             }
             libc::close(adj);
         }
