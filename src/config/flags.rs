@@ -3,6 +3,7 @@
 
 pub(super) mod cgroups;
 pub(super) mod fetching;
+pub(super) mod limits;
 pub(super) mod namespaces;
 
 use std::ffi::OsString;
@@ -137,6 +138,11 @@ pub const FLAGS: &[Flag] = &[
     cgroups::PERF_DURATION,
     cgroups::SYSTEMD_SLICE,
     namespaces::PID1,
+    limits::EFFECTIVE_CAPABILITIES,
+    limits::BOUNDING_CAPABILITIES,
+    limits::DEFAULT_RLIMITS,
+    limits::UMASK,
+    limits::OOM_SCORE_ADJ,
     FORMAT,
     QUIET,
 ];

@@ -43,6 +43,9 @@ fn other_value(flag: &Flag) -> &'static str {
         _ if flag.name == "launcher" => "posix",
         _ if flag.name == "fetch_as" => "root",
         _ if flag.name == "pid1" => "init",
+        _ if flag.name.ends_with("_capabilities") => "KILL",
+        _ if flag.name == "default_rlimits" => "CORE=0",
+        _ if flag.name == "umask" => "077",
         Kind::Text | Kind::List => "other",
         Kind::Path => "/other",
         Kind::Bool if flag.default == "true" => "false",
@@ -114,6 +117,13 @@ fn the_defaults() {
             systemd_slice: Some("mesos_executors.slice".to_owned()),
         },
         namespaces: Namespaces { pid1: Pid1::Executor },
+        limits: Limits {
+            effective_capabilities: None,
+            bounding_capabilities: None,
+            default_rlimits: vec![],
+            umask: 0o22,
+            oom_score_adj: None,
+        },
         quiet: false,
     };
     // What is none of ours is left alone.

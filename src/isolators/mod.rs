@@ -2,10 +2,13 @@
 #![forbid(unsafe_code)]
 
 mod all;
+mod capabilities;
 mod cgroups;
+pub mod filesystem;
 mod namespaces;
 mod posix;
 mod program;
+mod rlimits;
 mod set;
 
 use std::path::PathBuf;
@@ -17,6 +20,7 @@ use crate::isolator::Isolator;
 use crate::protocol::state::Checkpoint;
 
 pub use all::resolve;
+pub use capabilities::permitted;
 pub use set::Set;
 
 /// What isolators need to know of the configuration.
@@ -30,6 +34,8 @@ pub struct Settings {
     pub cgroups: config::Cgroups,
     /// Those that have to do with namespaces.
     pub namespaces: config::Namespaces,
+    /// The flags about what a container's process may do and use.
+    pub limits: config::Limits,
 }
 
 impl Settings {
@@ -40,6 +46,7 @@ impl Settings {
             isolator_timeout: config.isolator_timeout,
             cgroups: config.cgroups.clone(),
             namespaces: config.namespaces.clone(),
+            limits: config.limits.clone(),
         }
     }
 
@@ -69,6 +76,8 @@ const BUILT_IN: &[Maker] = &[
     ("namespaces/ipc", |settings| Box::new(namespaces::Ipc::new(settings))),
     ("namespaces/uts", |settings| Box::new(namespaces::Uts::new(settings))),
     ("namespaces/cgroup", |settings| Box::new(namespaces::Cgroup::new(settings))),
+    ("linux/capabilities", |settings| Box::new(capabilities::LinuxCapabilities::new(settings))),
+    ("posix/rlimits", |settings| Box::new(rlimits::Rlimits::new(settings))),
 ];
 
 /// Names that stand for several; those of the built-in containerizer.

@@ -26,6 +26,8 @@ pub struct Setup {
     pub privileges: Privileges,
     /// What the kernel's OOM killer adds to its badness: proc(5), -1000 to 1000.
     pub oom_score_adj: CString,
+    /// Whether it is a failure if that is not allowed.
+    pub oom_score_adj_must_be: bool,
     /// umask(2).
     pub umask: u32,
     /// How paths in the container are resolved: [`super::mount::BENEATH`].
@@ -43,6 +45,7 @@ impl Default for Setup {
             hostname: None,
             privileges: Privileges::default(),
             oom_score_adj: c"0".into(),
+            oom_score_adj_must_be: false,
             umask: 0o022,
             resolve: super::mount::BENEATH,
         }
@@ -123,11 +126,24 @@ pub struct Init {
 /// A root directory of the container's own.
 #[derive(Debug)]
 pub struct Root {
-    /// A tree of mounts that is nowhere yet.
-    pub tree: OwnedFd,
-    /// A directory of the host, as an absolute path without symbolic links, on which it is put on the way to becoming the
-    /// root. Nobody sees that.
+    /// A directory of the host, as an absolute path without symbolic links. What becomes the root is put on it first, which
+    /// nobody sees.
     pub at: CString,
+    /// What becomes the root.
+    pub content: Content,
+}
+
+/// What is in a root directory.
+#[derive(Debug)]
+pub enum Content {
+    /// A tree of mounts that is nowhere yet.
+    Tree(OwnedFd),
+    /// What is in the host's directory, with a layer over it that takes what is written: overlayfs. This is the layer's file
+    /// system, mounted nowhere yet, with the directories `upper` and `work`.
+    ///
+    /// It takes the first process to put them together: up to Linux 6.14 a layer must be mounted in the mount namespace in
+    /// which that is done, and nothing is mounted in the host's.
+    Layer(OwnedFd),
 }
 
 /// What a process may do.

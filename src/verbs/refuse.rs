@@ -49,6 +49,36 @@ pub fn unsupported(launch: &Launch, isolation: &[String], mut warn: impl FnMut(S
     Ok(())
 }
 
+/// What the ContainerInfo in force asks for and no isolator of `isolation` looks at: one line each, to warn of. The agent's
+/// own containerizer says nothing of it.
+pub fn unheeded(info: Option<&ContainerInfo>, isolation: &[String]) -> Vec<String> {
+    let isolated = |name: &str| isolation.iter().any(|isolator| isolator == name);
+    let has_capabilities = |info: &ContainerInfo| {
+        let linux = info.linux_info.as_ref();
+        linux.is_some_and(|l| {
+            [&l.capability_info, &l.effective_capabilities, &l.bounding_capabilities].iter().any(|s| s.is_some())
+        })
+    };
+    let mut warnings = Vec::new();
+    for (asked, isolator, what) in [
+        (
+            info.is_some_and(has_capabilities),
+            "linux/capabilities",
+            "container.linux_info: the container has the capabilities of its user",
+        ),
+        (
+            info.is_some_and(|i| i.rlimit_info.is_some()),
+            "posix/rlimits",
+            "container.rlimit_info: the container has the agent's resource limits",
+        ),
+    ] {
+        if asked && !isolated(isolator) {
+            warnings.push(format!("{what}, because {isolator} is not in --isolation"));
+        }
+    }
+    warnings
+}
+
 fn container(field: &str, info: &ContainerInfo) -> Result<()> {
     let refuse = |what: String, advice| Err(Error::Unsupported { what, advice });
     if info.r#type == Type::Docker as i32 || info.docker.is_some() {

@@ -30,6 +30,7 @@ mod recovery;
 mod refusals;
 mod refused_fields;
 mod resources;
+mod rights;
 mod run;
 mod scale;
 mod scopes;

@@ -1,11 +1,13 @@
 //! The container's first process between clone and exec: raw system calls only, on what was prepared before.
 #![allow(unsafe_code)]
 
+mod capabilities;
 mod exec;
 mod init;
 mod mounts;
 mod privileges;
 mod step;
+mod verify;
 
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, RawFd};
@@ -15,6 +17,7 @@ use super::default_signals;
 use super::setup::Setup;
 
 pub use step::ChildStep;
+pub use verify::Wrong;
 
 /// What the child needs, in the form in which the kernel takes it.
 pub(super) struct Child<'a> {
@@ -27,6 +30,10 @@ pub(super) struct Child<'a> {
     stdio: [RawFd; 3],
     tasks: Vec<RawFd>,
     credentials: Option<&'a Credentials>,
+    /// All that there should be, in order.
+    groups_wanted: Vec<u32>,
+    /// Room for one more than that.
+    groups_found: Vec<u32>,
     setup: &'a Setup,
     hold: RawFd,
     hold_write: RawFd,
@@ -40,6 +47,8 @@ impl<'a> Child<'a> {
         let pointers = |list: &[CString]| -> Vec<*const libc::c_char> {
             list.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect()
         };
+        let mut groups_wanted = what.credentials.map(|to| to.groups.clone()).unwrap_or_default();
+        groups_wanted.sort_unstable();
         Child {
             programs: what.programs.iter().map(|s| s.as_ptr()).collect(),
             argv: pointers(what.argv),
@@ -49,6 +58,8 @@ impl<'a> Child<'a> {
             stdio: what.stdio.map(|fd| fd.as_raw_fd()),
             tasks: what.tasks.iter().map(AsRawFd::as_raw_fd).collect(),
             credentials: what.credentials,
+            groups_found: vec![0; groups_wanted.len() + 1],
+            groups_wanted,
             setup: what.setup,
             hold,
             hold_write,
@@ -110,18 +121,21 @@ impl<'a> Child<'a> {
         }
     }
 
-    /// What the agent has for itself is not for its tasks; where lowering is not allowed, it stays as it is.
+    /// What the agent has for itself is not for its tasks; where lowering is not allowed, it stays as it is unless
+    /// somebody asked for that.
     unsafe fn own_priorities(&self) {
         // SAFETY: called by `run` under its conditions; constant paths.
         unsafe {
             libc::setpriority(libc::PRIO_PROCESS, 0, 0);
             libc::syscall(libc::SYS_ioprio_set, 1, 0, 0);
             let adj = libc::open(c"/proc/self/oom_score_adj".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
-            if adj >= 0 {
-                let text = self.setup.oom_score_adj.as_bytes();
-                libc::write(adj, text.as_ptr().cast(), text.len());
-                libc::close(adj);
+            let text = self.setup.oom_score_adj.as_bytes();
+            if adj < 0 || libc::write(adj, text.as_ptr().cast(), text.len()) < 0 {
+                if self.setup.oom_score_adj_must_be {
+                    self.fail(ChildStep::OomScoreAdj);
+                }
             }
+            libc::close(adj);
         }
     }
 

@@ -37,7 +37,7 @@ pub enum ChildStep {
     NoNewPrivileges,
     /// seccomp(2).
     Seccomp,
-    /// Looking whether it is what it should have become.
+    /// Looking whether it is what it should have become; the number is of [`Wrong`](crate::sys::Wrong).
     Verify,
     /// unshare(CLONE_NEWCGROUP).
     CgroupNamespace,
@@ -45,10 +45,14 @@ pub enum ChildStep {
     Fork,
     /// execveat(2) of the init.
     Init,
+    /// Dropping capabilities from the bounding set.
+    Bounding,
+    /// Writing to /proc/self/oom_score_adj.
+    OomScoreAdj,
 }
 
 impl ChildStep {
-    const ALL: [ChildStep; 20] = {
+    const ALL: [ChildStep; 22] = {
         use ChildStep::*;
         [
             Session,
@@ -71,6 +75,8 @@ impl ChildStep {
             CgroupNamespace,
             Fork,
             Init,
+            Bounding,
+            OomScoreAdj,
         ]
     };
 
