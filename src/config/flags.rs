@@ -137,12 +137,12 @@ pub const FLAGS: &[Flag] = &[
     cgroups::PERF_INTERVAL,
     cgroups::PERF_DURATION,
     cgroups::SYSTEMD_SLICE,
-    namespaces::PID1,
     limits::EFFECTIVE_CAPABILITIES,
     limits::BOUNDING_CAPABILITIES,
     limits::DEFAULT_RLIMITS,
     limits::UMASK,
     limits::OOM_SCORE_ADJ,
+    namespaces::PID1,
     FORMAT,
     QUIET,
 ];

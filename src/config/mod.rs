@@ -77,10 +77,10 @@ pub struct Config {
     pub isolator_timeout: Duration,
     /// What has to do with cgroups.
     pub cgroups: Cgroups,
-    /// What has to do with namespaces.
-    pub namespaces: Namespaces,
     /// What a container's process may do and use.
     pub limits: Limits,
+    /// What has to do with namespaces.
+    pub namespaces: Namespaces,
     /// No warnings on standard error.
     pub quiet: bool,
 }
@@ -138,8 +138,8 @@ impl Config {
             isolator_dir: sources.path(&flags::ISOLATOR_DIR)?.unwrap_or_default(),
             isolator_timeout: sources.timeout(&flags::ISOLATOR_TIMEOUT)?,
             cgroups: Cgroups::resolve(sources)?,
-            namespaces: Namespaces::resolve(sources)?,
             limits: Limits::resolve(sources)?,
+            namespaces: Namespaces::resolve(sources)?,
             quiet: sources.boolean(&flags::QUIET)?,
         })
     }

@@ -42,10 +42,10 @@ fn other_value(flag: &Flag) -> &'static str {
     match flag.kind {
         _ if flag.name == "launcher" => "posix",
         _ if flag.name == "fetch_as" => "root",
-        _ if flag.name == "pid1" => "init",
         _ if flag.name.ends_with("_capabilities") => "KILL",
         _ if flag.name == "default_rlimits" => "CORE=0",
         _ if flag.name == "umask" => "077",
+        _ if flag.name == "pid1" => "init",
         Kind::Text | Kind::List => "other",
         Kind::Path => "/other",
         Kind::Bool if flag.default == "true" => "false",
@@ -116,7 +116,6 @@ fn the_defaults() {
             perf_duration: Duration::from_secs(10),
             systemd_slice: Some("mesos_executors.slice".to_owned()),
         },
-        namespaces: Namespaces { pid1: Pid1::Executor },
         limits: Limits {
             effective_capabilities: None,
             bounding_capabilities: None,
@@ -124,6 +123,7 @@ fn the_defaults() {
             umask: 0o22,
             oom_score_adj: None,
         },
+        namespaces: Namespaces { pid1: Pid1::Executor },
         quiet: false,
     };
     // What is none of ours is left alone.

@@ -110,9 +110,6 @@ impl Subject<'_> {
             ChildStep::Capabilities => ("set the capabilities of", user),
             ChildStep::NoNewPrivileges => ("set no_new_privs for", self.command),
             ChildStep::Seccomp => ("set the seccomp filter of", self.command),
-            ChildStep::CgroupNamespace => ("make a cgroup namespace for", self.id.to_string()),
-            ChildStep::Fork => ("start a process under the init (--pid1) for", self.command),
-            ChildStep::Init => ("execute the init (--pid1) of", self.id.to_string()),
             ChildStep::Bounding => ("limit the bounding capabilities of", user),
             ChildStep::OomScoreAdj => (
                 "set the oom_score_adj of",
@@ -129,6 +126,9 @@ impl Subject<'_> {
                     "the first process did not become {user}: {what} are not what they should be; it was ended before it executed anything"
                 ));
             }
+            ChildStep::CgroupNamespace => ("make a cgroup namespace for", self.id.to_string()),
+            ChildStep::Fork => ("start a process under the init (--pid1) for", self.command),
+            ChildStep::Init => ("execute the init (--pid1) of", self.id.to_string()),
         };
         Error::Child { step, subject, source: failure.source }
     }

@@ -82,7 +82,12 @@ pub(super) fn supervise(order: Order, kept: Vec<OwnedFd>) -> i32 {
     let gate_dir = charge.dir.clone();
     let gate = Gate { channel: &channel, signals: &signals.0, dir: &gate_dir };
     match start(&mut charge, job, streams, &gate) {
-        Ok(()) => send(&channel, &Message::Started),
+        Ok(()) => {
+            send(&channel, &Message::Started);
+            if crate::weaken::is("stay") {
+                return 0;
+            }
+        }
         Err(e) => {
             let (text, executed) = (e.to_string(), e.not_executed());
             let failed = |text: String| {

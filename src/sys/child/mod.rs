@@ -111,7 +111,9 @@ impl<'a> Child<'a> {
             self.mount();
             self.drop_privileges();
             // Everything of ours is O_CLOEXEC already; this is for what a later change might forget.
-            libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);
+            if !crate::weaken::is("descriptors") {
+                libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);
+            }
             default_signals();
             self.wait_for(self.hold);
             self.leave_to_init();
@@ -128,12 +130,17 @@ impl<'a> Child<'a> {
         unsafe {
             libc::setpriority(libc::PRIO_PROCESS, 0, 0);
             libc::syscall(libc::SYS_ioprio_set, 1, 0, 0);
-            let adj = libc::open(c"/proc/self/oom_score_adj".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
+            let open = || libc::open(c"/proc/self/oom_score_adj".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
+            let mut adj = open();
+            if adj < 0 && *libc::__errno_location() == libc::EACCES {
+                // Of a process that is closed to its own account (see `detach`) all files there are root's.
+                libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0);
+                adj = open();
+                libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0);
+            }
             let text = self.setup.oom_score_adj.as_bytes();
-            if adj < 0 || libc::write(adj, text.as_ptr().cast(), text.len()) < 0 {
-                if self.setup.oom_score_adj_must_be {
-                    self.fail(ChildStep::OomScoreAdj);
-                }
+            if (adj < 0 || libc::write(adj, text.as_ptr().cast(), text.len()) < 0) && self.setup.oom_score_adj_must_be {
+                self.fail(ChildStep::OomScoreAdj);
             }
             libc::close(adj);
         }

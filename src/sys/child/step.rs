@@ -39,16 +39,16 @@ pub enum ChildStep {
     Seccomp,
     /// Looking whether it is what it should have become; the number is of [`Wrong`](crate::sys::Wrong).
     Verify,
+    /// Dropping capabilities from the bounding set.
+    Bounding,
+    /// Writing to /proc/self/oom_score_adj.
+    OomScoreAdj,
     /// unshare(CLONE_NEWCGROUP).
     CgroupNamespace,
     /// clone(2), for the child of an init.
     Fork,
     /// execveat(2) of the init.
     Init,
-    /// Dropping capabilities from the bounding set.
-    Bounding,
-    /// Writing to /proc/self/oom_score_adj.
-    OomScoreAdj,
 }
 
 impl ChildStep {
@@ -72,11 +72,11 @@ impl ChildStep {
             NoNewPrivileges,
             Seccomp,
             Verify,
+            Bounding,
+            OomScoreAdj,
             CgroupNamespace,
             Fork,
             Init,
-            Bounding,
-            OomScoreAdj,
         ]
     };
 
