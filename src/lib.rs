@@ -19,6 +19,7 @@ pub mod launcher;
 pub mod proc;
 pub mod protocol;
 pub mod run;
+pub mod seccomp;
 pub mod step;
 pub mod supervisor;
 pub mod sys;
