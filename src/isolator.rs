@@ -32,6 +32,11 @@
 //! hierarchies are made before `prepare`, the first process is put into them before its first instruction, and they are
 //! removed after `cleanup`. In between, [`Container::cgroups`] opens them.
 //!
+//! # Mounts, namespaces, rights
+//! `prepare` makes what is mounted, out of everybody's sight ([`mount`]), and returns it as part of its [`Preparation`]. The
+//! first process only puts it in its place. So nothing is computed between clone and exec, nothing is ever mounted in the
+//! host's namespace, and there is nothing to be undone: a mount namespace ends with its last process.
+//!
 //! # Failing
 //! A failing `plan`, `prepare` or `isolate` fails the launch; `cleanup` of all isolators that were planned follows, this
 //! one included. So `cleanup` must cope with a thing half made, not made at all, or cleaned up already: **it may run
@@ -40,9 +45,9 @@
 #![forbid(unsafe_code)]
 
 mod members;
+mod preparation;
 
 use std::cell::OnceCell;
-use std::ffi::OsString;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 
@@ -50,12 +55,15 @@ use nix::poll::PollFlags;
 
 use crate::container::{ContainerDir, ContainerId};
 use crate::error::{Error, Result};
-use crate::launcher::Cgroups;
+use crate::launcher::{Account, Cgroups};
 use crate::proc::Proc;
-use crate::protocol::mesos::{Resource, ResourceStatistics};
+use crate::protocol::mesos::containerizer::Launch;
+use crate::protocol::mesos::{ContainerInfo, Resource, ResourceStatistics};
 use crate::protocol::state::Process;
 
+pub use crate::sys::{Capabilities, Mount, Privileges, Rlimit, Root, Source, Stage, mount};
 pub use members::Members;
+pub use preparation::Preparation;
 
 /// What an isolator remembers of one container, in a form of its own.
 pub type Facts = Vec<u8>;
@@ -69,6 +77,8 @@ pub struct Container<'a> {
     pub sandbox: &'a Path,
     /// The account that it runs as; None: that of the agent.
     pub user: Option<&'a str>,
+    /// What it was asked for with, in `plan`, `prepare` and `isolate`; None later: what is needed then must be in the facts.
+    pub asked: Option<Asked<'a>>,
     /// The resources in force; in `update` the new ones.
     pub resources: &'a [Resource],
     /// Its first process, from `isolate` on.
@@ -88,6 +98,22 @@ pub struct Container<'a> {
     pub members: OnceCell<Members>,
 }
 
+/// What a container was asked for with.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The record. The ContainerInfo that is in force stands in its executor_info.
+    pub launch: &'a Launch,
+    /// The account that it runs as.
+    pub account: &'a Account,
+}
+
+impl<'a> Asked<'a> {
+    /// The ContainerInfo that is in force, if there is one.
+    pub fn container(&self) -> Option<&'a ContainerInfo> {
+        self.launch.executor_info.as_ref().and_then(|executor| executor.container.as_ref())
+    }
+}
+
 impl Container<'_> {
     /// What the isolator of this name has published with [`Watched::Figures`]; None when it has not yet.
     ///
@@ -96,17 +122,6 @@ impl Container<'_> {
     pub fn figures(&self, isolator: &str) -> Result<Option<Vec<u8>>> {
         self.state.map_or(Ok(None), |state| state.figures(isolator))
     }
-}
-
-/// What the launcher is to do for an isolator.
-#[derive(Debug, Default)]
-pub struct Preparation {
-    /// Facts that are known only now; None: those of `plan` stand.
-    pub facts: Option<Facts>,
-    /// Added to the container's environment.
-    pub environment: Vec<(OsString, OsString)>,
-    /// CLONE_NEW* flags for the first process.
-    pub namespaces: u64,
 }
 
 /// Something that the supervisor polls for an isolator.

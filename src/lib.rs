@@ -2,7 +2,7 @@
 //!
 //! The rooms, from the top down; imports point downwards only:
 //! [`run`] → [`cli`], [`verbs`] → [`agent`], [`supervisor`] → [`isolators`] → [`isolator`] → [`launcher`], [`fetcher`] → [`container`] →
-//! [`cgroup`], [`config`], [`view`], [`proc`], [`protocol`] → [`step`], [`error`], [`sys`].
+//! [`cgroup`], [`config`], [`view`], [`proc`], [`protocol`] → [`step`], [`weaken`], [`error`], [`sys`].
 //! Every unsafe line stands in [`sys`]; all other modules forbid unsafe code.
 #![deny(unsafe_code)]
 
@@ -25,3 +25,4 @@ pub mod supervisor;
 pub mod sys;
 pub mod verbs;
 pub mod view;
+pub mod weaken;

@@ -59,13 +59,13 @@ impl Set {
                 dir.write_facts(name, &facts)?;
             }
             let prepared = step("prepare", || isolator.prepare(container, &facts));
-            let one = in_call(isolator.as_ref(), "prepare", prepared)?;
-            if let Some(facts) = one.facts {
+            let mut one = in_call(isolator.as_ref(), "prepare", prepared)?;
+            if let Some(facts) = one.facts.take() {
                 dir.write_facts(name, &facts)?;
             }
-            all.environment.extend(one.environment);
-            all.namespaces |= one.namespaces;
+            all.merge(one)?;
         }
+        all.mounts.sort_by_key(|mount| mount.stage);
         Ok(all)
     }
 

@@ -49,6 +49,7 @@ impl Charge {
             id: self.dir.id(),
             sandbox: Path::new(self.checkpoint.sandbox.as_deref().unwrap_or("/")),
             user: self.checkpoint.user.as_deref(),
+            asked: None,
             resources,
             first: self.checkpoint.first.as_ref(),
             owner: &self.checkpoint.owner,

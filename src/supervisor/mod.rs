@@ -14,6 +14,7 @@ mod gate;
 mod gone;
 mod launch;
 mod serve;
+mod setup;
 mod start;
 mod status;
 

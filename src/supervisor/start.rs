@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::OsStr;
+use std::mem;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -15,14 +16,16 @@ use super::end::undo;
 use super::gate::Gate;
 use super::launch::Order;
 use super::serve::{First, Serving};
+use super::setup::{Subject, setup};
 use super::{Charge, Outcome, fetching};
 use crate::container::{ContainerDir, ContainerId, Launched, Scope, Stage, identify};
 use crate::error::{Error, Result};
+use crate::isolator::{Asked, Container};
 use crate::launcher::{Account, Command, Facts, Sandbox, Streams, container_environment, envp};
 use crate::proc::Proc;
 use crate::protocol::state::Checkpoint;
 use crate::step::step;
-use crate::sys::{ChildStep, Clone, clone_held, trim_heap};
+use crate::sys::{Clone, clone_held, trim_heap};
 
 /// An exec from a dead network file system may never come back.
 const EXEC_PATIENCE: Duration = Duration::from_secs(60);
@@ -135,14 +138,19 @@ fn start(charge: &mut Charge, job: Job<'_>, streams: Option<Streams>, gate: &Gat
         job.launch.executor_info.as_ref().ok_or_else(|| Error::Refused("the record has no executor_info".into()))?;
     let resources = &executor.resources;
     let joins = charge.cgroups.make(job.account.credentials.as_ref().map(|_| job.account.owner()))?;
-    let preparation = charge.set.prepare(&charge.dir, &charge.container(resources))?;
+    let asked = Asked { launch: job.launch, account: job.account };
+    let mut preparation =
+        charge.set.prepare(&charge.dir, &Container { asked: Some(asked), ..charge.container(resources) })?;
 
-    let facts = Facts { launch: job.launch, sandbox: OsStr::new(&sandbox_path), isolators: &preparation.environment };
+    let environment = mem::take(&mut preparation.environment);
+    let seen = preparation.sandbox.as_deref().map_or(OsStr::new(&sandbox_path), Path::as_os_str);
+    let facts = Facts { launch: job.launch, sandbox: seen, isolators: &environment };
     let environment = container_environment(job.environment.into_iter(), &facts);
     let command = Command::new(&executor.command, &environment)?;
     let envp = envp(&environment)?;
+    let (namespaces, setup) = setup(preparation, Path::new(&sandbox_path))?;
     let what = Clone {
-        namespaces: preparation.namespaces,
+        namespaces,
         cgroup: joins.unified.as_ref().map(AsFd::as_fd),
         tasks: &joins.tasks,
         programs: &command.programs,
@@ -151,12 +159,13 @@ fn start(charge: &mut Charge, job: Job<'_>, streams: Option<Streams>, gate: &Gat
         directory: sandbox.directory.as_fd(),
         stdio: [&sandbox.streams.stdin, &sandbox.streams.stdout, &sandbox.streams.stderr].map(AsFd::as_fd),
         credentials: job.account.credentials.as_ref(),
+        setup: &setup,
     };
     let mut cloned =
         step("clone", || clone_held(&what)).map_err(Error::system("clone the container's first process"))?;
     charge.checkpoint.first = Some(identify(&charge.proc, cloned.pid)?);
     charge.dir.write_checkpoint(Stage::Started, &charge.checkpoint)?;
-    charge.set.isolate(&charge.dir, &charge.container(resources))?;
+    charge.set.isolate(&charge.dir, &Container { asked: Some(asked), ..charge.container(resources) })?;
     if !job.fetch.is_empty() {
         fetching::fetch(job.fetch, &sandbox, job.account, gate, job.fetch_timeout)?;
     }
@@ -176,14 +185,10 @@ fn start(charge: &mut Charge, job: Job<'_>, streams: Option<Streams>, gate: &Gat
         }
         return Ok(());
     };
-    let user = job.account.name.as_deref().unwrap_or("the agent's user");
-    let (doing, subject) = match failure.step {
-        ChildStep::Exec => return Err(Error::NotExecuted { program: command.shown, source: failure.source }),
-        ChildStep::Cgroups => ("join the cgroups of", charge.dir.id().to_string()),
-        ChildStep::Directory => ("change to the sandbox", sandbox_path),
-        ChildStep::Groups | ChildStep::Gid | ChildStep::Uid => ("change to the user", user.to_owned()),
-        ChildStep::Session => ("make a session for", command.shown),
-        ChildStep::Stdio => ("redirect the output of", command.shown),
-    };
-    Err(Error::Child { step: doing, subject, source: failure.source })
+    let subject = Subject { command: command.shown, sandbox: sandbox_path, account: job.account, id: charge.dir.id() };
+    let error = subject.explain(failure, &setup);
+    // Who looks for the reason in the sandbox finds it there, too.
+    let line = format!("mesos-ecp: launch: {error}\n");
+    let _ = nix::unistd::write(&sandbox.streams.stderr, line.as_bytes());
+    Err(error)
 }

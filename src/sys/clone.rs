@@ -12,6 +12,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use super::Pidfd;
 use super::child::{Child, ChildStep};
+use super::setup::Setup;
 
 /// The account that a process changes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,12 +39,14 @@ pub struct Clone<'a> {
     pub argv: &'a [CString],
     /// The whole environment, `NAME=value`.
     pub envp: &'a [CString],
-    /// Becomes the working directory.
+    /// Becomes the working directory, unless `setup` names one.
     pub directory: BorrowedFd<'a>,
     /// Become descriptors 0, 1 and 2; must not be 0, 1 or 2 themselves.
     pub stdio: [BorrowedFd<'a>; 3],
     /// None: keep the caller's account (not root).
     pub credentials: Option<&'a Credentials>,
+    /// What else it does to itself.
+    pub setup: &'a Setup,
 }
 
 /// A failure in the child, before the program ran.
@@ -51,6 +54,8 @@ pub struct Clone<'a> {
 pub struct ChildFailure {
     /// Which step.
     pub step: ChildStep,
+    /// Which one of several, where the step says so.
+    pub number: usize,
     /// Why.
     pub source: io::Error,
 }
@@ -87,14 +92,14 @@ impl Cloned {
     /// # Errors
     /// Those of read(2).
     pub fn failure(self) -> io::Result<Option<ChildFailure>> {
-        let mut text = Vec::with_capacity(8);
+        let mut text = Vec::with_capacity(12);
         File::from(self.report).read_to_end(&mut text)?;
         let number = |at: usize| text.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_ne_bytes);
-        let (Some(step), Some(errno)) = (number(0), number(4)) else {
+        let (Some(step), Some(errno), Some(which)) = (number(0), number(4), number(8)) else {
             return Ok(None);
         };
-        let step = ChildStep::of(step);
-        Ok(Some(ChildFailure { step, source: io::Error::from_raw_os_error(errno as i32) }))
+        let source = io::Error::from_raw_os_error(errno as i32);
+        Ok(Some(ChildFailure { step: ChildStep::of(step), number: which as usize, source }))
     }
 }
 
@@ -221,6 +226,7 @@ mod tests {
             directory: home.as_fd(),
             stdio: [null.as_fd(), out.as_fd(), out.as_fd()],
             credentials: None,
+            setup: &Setup::default(),
         };
         let mut cloned = clone(&what).unwrap();
         let pid = Pid::from_raw(cloned.pid);
@@ -285,6 +291,7 @@ mod tests {
             directory: home.as_fd(),
             stdio: [null.as_fd(); 3],
             credentials: None,
+            setup: &Setup::default(),
         };
         let cloned = clone_held(&what).unwrap();
         let pid = Pid::from_raw(cloned.pid);

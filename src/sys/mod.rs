@@ -9,8 +9,10 @@ mod detach;
 mod fd;
 mod fork;
 mod ignored;
+pub mod mount;
 mod perf;
 mod pidfd;
+mod setup;
 mod timer;
 
 pub use bpf::{Instruction, attach_device_program, load_device_program};
@@ -22,4 +24,5 @@ pub use fork::{Fork, exit_now, fork, reap_child, spawn_grouped};
 pub use ignored::is_ignored;
 pub use perf::{PerfCount, PerfCounter, PerfEvent, try_perf_cgroups, try_perf_event};
 pub use pidfd::{ExitInfo, Pidfd};
+pub use setup::{Capabilities, Mount, Privileges, Rlimit, Root, Setup, Source, Stage};
 pub use timer::{set_timer, timer};

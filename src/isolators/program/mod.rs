@@ -114,7 +114,7 @@ impl Isolator for Program {
         Ok(Preparation {
             facts: reply.facts,
             environment: variables.into_iter().map(|v| (v.name.into(), v.value.into())).collect(),
-            namespaces: 0,
+            ..Preparation::default()
         })
     }
 

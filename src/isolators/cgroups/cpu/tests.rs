@@ -43,6 +43,7 @@ impl Host {
             id: &self.id,
             sandbox: Path::new("/"),
             user: None,
+            asked: None,
             resources: &[Resource { name: "cpus".into(), scalar, ..Resource::default() }],
             first: None,
             owner: &Process::default(),

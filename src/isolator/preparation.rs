@@ -1,0 +1,95 @@
+//! What the launcher is to do for isolators, and how what several of them want becomes one.
+#![forbid(unsafe_code)]
+
+use std::ffi::{CString, OsString};
+use std::path::PathBuf;
+
+use super::Facts;
+use crate::error::{Error, Result};
+use crate::sys::{Capabilities, Mount, Privileges, Root};
+
+/// What the launcher is to do for an isolator.
+#[derive(Debug, Default)]
+pub struct Preparation {
+    /// Facts that are known only now; None: those of `plan` stand.
+    pub facts: Option<Facts>,
+    /// Added to the container's environment.
+    pub environment: Vec<(OsString, OsString)>,
+    /// CLONE_NEW* flags for the first process.
+    pub namespaces: u64,
+    /// Done by the first process in a mount namespace of its own, which it gets if there is any, by stage and then in the
+    /// order of the isolators. Nothing of it is seen outside, and it ends with the last process of the namespace.
+    pub mounts: Vec<Mount>,
+    /// The container's root directory; None: the host's. Only one isolator may have one.
+    pub root: Option<Root>,
+    /// Where the container sees its sandbox; None: where the host has it. Only one isolator may say so.
+    pub sandbox: Option<PathBuf>,
+    /// For a UTS namespace.
+    pub hostname: Option<CString>,
+    /// What the container may do. Of several isolators the stricter holds.
+    pub privileges: Privileges,
+}
+
+impl Preparation {
+    /// Takes in what the next isolator prepared, its facts aside.
+    ///
+    /// # Errors
+    /// Two isolators want what only one can have.
+    pub(crate) fn merge(&mut self, next: Preparation) -> Result<()> {
+        self.environment.extend(next.environment);
+        self.namespaces |= next.namespaces;
+        self.mounts.extend(next.mounts);
+        only_one("a root directory", &mut self.root, next.root)?;
+        only_one("a place for the sandbox", &mut self.sandbox, next.sandbox)?;
+        only_one("a hostname", &mut self.hostname, next.hostname)?;
+        let (all, next) = (&mut self.privileges, next.privileges);
+        all.no_new_privileges |= next.no_new_privileges;
+        all.rlimits.extend(next.rlimits);
+        only_one("a filter of system calls", &mut all.seccomp, next.seccomp)?;
+        all.capabilities = match (all.capabilities, next.capabilities) {
+            (Some(a), Some(b)) => Some(Capabilities {
+                bounding: a.bounding & b.bounding,
+                permitted: a.permitted & b.permitted,
+                ambient: a.ambient & b.ambient,
+            }),
+            (a, b) => a.or(b),
+        };
+        Ok(())
+    }
+}
+
+fn only_one<T>(what: &str, all: &mut Option<T>, next: Option<T>) -> Result<()> {
+    if all.is_some() && next.is_some() {
+        return Err(Error::Refused(format!(
+            "two isolators in --isolation want to give the container {what}: leave one out"
+        )));
+    }
+    *all = all.take().or(next);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_stricter_holds_and_there_is_one_of_each() {
+        let with = |bounding, nnp| Preparation {
+            privileges: Privileges {
+                capabilities: Some(Capabilities { bounding, permitted: 7, ambient: 0 }),
+                no_new_privileges: nnp,
+                ..Privileges::default()
+            },
+            hostname: Some(c"name".into()),
+            ..Preparation::default()
+        };
+        let mut all = Preparation::default();
+        all.merge(with(6, true)).unwrap();
+        all.merge(Preparation { hostname: None, ..with(3, false) }).unwrap();
+        assert_eq!(all.privileges.capabilities, Some(Capabilities { bounding: 2, permitted: 7, ambient: 0 }));
+        assert!(all.privileges.no_new_privileges);
+        let error = all.merge(with(1, false)).unwrap_err().to_string();
+        assert!(error.contains("two isolators") && error.contains("hostname"), "{error}");
+    }
+}

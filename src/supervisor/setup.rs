@@ -1,0 +1,94 @@
+//! What the first process is to do to itself, from what the isolators prepared; and which of it failed.
+#![forbid(unsafe_code)]
+
+use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use crate::container::ContainerId;
+use crate::error::{Error, Result};
+use crate::isolator::Preparation;
+use crate::launcher::Account;
+use crate::sys::mount::BENEATH;
+use crate::sys::{ChildFailure, ChildStep, Setup};
+use crate::weaken;
+
+/// The namespaces for the clone, and what follows it. With mounts or a root directory of its own the container has a mount
+/// namespace; there the working directory goes by its path, since a descriptor from here would lead out.
+///
+/// # Errors
+/// A sandbox whose path cannot be resolved.
+pub(super) fn setup(preparation: Preparation, sandbox: &Path) -> Result<(u64, Setup)> {
+    let Preparation { mounts, root, sandbox: seen, hostname, privileges, mut namespaces, .. } = preparation;
+    let new_mounts = libc::CLONE_NEWNS as u64;
+    if !mounts.is_empty() || root.is_some() {
+        namespaces |= new_mounts;
+    }
+    let mut directory = None;
+    if namespaces & new_mounts != 0 {
+        let path = match seen {
+            Some(seen) => seen,
+            // Only the agent's own directories are above it.
+            None => std::fs::canonicalize(sandbox).map_err(Error::path("find the sandbox", sandbox))?,
+        };
+        directory = Some(CString::new(path.as_os_str().as_bytes()).map_err(|_| {
+            Error::Refused(format!(
+                "the sandbox's path {} contains a NUL byte",
+                path.display().to_string().escape_default()
+            ))
+        })?);
+    }
+    let resolve = if weaken::is("symlinks") { 0 } else { BENEATH };
+    Ok((namespaces, Setup { root, mounts, directory, hostname, privileges, resolve, ..Setup::default() }))
+}
+
+/// What a failure in the first process may have been about.
+pub(super) struct Subject<'a> {
+    /// The program as the record has it.
+    pub(super) command: String,
+    /// The sandbox on the host.
+    pub(super) sandbox: String,
+    /// Whom it was to become.
+    pub(super) account: &'a Account,
+    /// The container.
+    pub(super) id: &'a ContainerId,
+}
+
+impl Subject<'_> {
+    /// The failure in words.
+    pub(super) fn explain(self, failure: ChildFailure, setup: &Setup) -> Error {
+        let user = self.account.name.as_deref().unwrap_or("the agent's user").to_owned();
+        let privileges = &setup.privileges;
+        let (step, subject) = match failure.step {
+            ChildStep::Exec => return Error::NotExecuted { program: self.command, source: failure.source },
+            ChildStep::Cgroups => ("join the cgroups of", self.id.to_string()),
+            ChildStep::Directory => match &setup.directory {
+                Some(seen) => ("change to the sandbox in the container,", seen.to_string_lossy().into_owned()),
+                None => ("change to the sandbox", self.sandbox),
+            },
+            ChildStep::Groups | ChildStep::Gid | ChildStep::Uid => ("change to the user", user),
+            ChildStep::Session => ("make a session for", self.command),
+            ChildStep::Stdio => ("redirect the output of", self.command),
+            ChildStep::Hostname => (
+                "set the container's hostname",
+                setup.hostname.as_ref().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+            ),
+            ChildStep::Propagation => ("keep the container's mounts from", "the host".into()),
+            ChildStep::Root => ("change to the container's root directory", root(setup)),
+            ChildStep::Mount => ("mount", setup.mounts.get(failure.number).map(|m| m.what.clone()).unwrap_or_default()),
+            ChildStep::Rlimit => (
+                "set the resource limit",
+                privileges.rlimits.get(failure.number).map(|l| format!("{l:?}")).unwrap_or_default(),
+            ),
+            ChildStep::Capabilities => ("set the capabilities of", user),
+            ChildStep::NoNewPrivileges => ("set no_new_privs for", self.command),
+            ChildStep::Seccomp => ("set the seccomp filter of", self.command),
+            ChildStep::Verify => ("make sure of the rights of", user),
+        };
+        Error::Child { step, subject, source: failure.source }
+    }
+}
+
+fn root(setup: &Setup) -> String {
+    setup.root.as_ref().map(|root| root.at.to_string_lossy().into_owned()).unwrap_or_default()
+}

@@ -1,0 +1,144 @@
+//! The container's first process between clone and exec: raw system calls only, on what was prepared before.
+#![allow(unsafe_code)]
+
+mod exec;
+mod mounts;
+mod privileges;
+mod step;
+
+use std::ffi::CString;
+use std::os::fd::{AsRawFd, RawFd};
+
+use super::clone::{Clone, Credentials};
+use super::default_signals;
+use super::setup::Setup;
+
+pub use step::ChildStep;
+
+/// What the child needs, in the form in which the kernel takes it.
+pub(super) struct Child<'a> {
+    programs: Vec<*const libc::c_char>,
+    argv: Vec<*const libc::c_char>,
+    /// For a script without an interpreter line: /bin/sh, the script, its arguments.
+    shell_argv: Vec<*const libc::c_char>,
+    envp: Vec<*const libc::c_char>,
+    directory: RawFd,
+    stdio: [RawFd; 3],
+    tasks: Vec<RawFd>,
+    credentials: Option<&'a Credentials>,
+    setup: &'a Setup,
+    hold: RawFd,
+    hold_write: RawFd,
+    report: RawFd,
+}
+
+impl<'a> Child<'a> {
+    pub(super) fn new(what: &Clone<'a>, hold: RawFd, hold_write: RawFd, report: RawFd) -> Child<'a> {
+        let pointers = |list: &[CString]| -> Vec<*const libc::c_char> {
+            list.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect()
+        };
+        Child {
+            programs: what.programs.iter().map(|s| s.as_ptr()).collect(),
+            argv: pointers(what.argv),
+            shell_argv: exec::shell_argv(what.argv),
+            envp: pointers(what.envp),
+            directory: what.directory.as_raw_fd(),
+            stdio: what.stdio.map(|fd| fd.as_raw_fd()),
+            tasks: what.tasks.iter().map(AsRawFd::as_raw_fd).collect(),
+            credentials: what.credentials,
+            setup: what.setup,
+            hold,
+            hold_write,
+            report,
+        }
+    }
+
+    /// Adds a file by which it joins a cgroup.
+    pub(super) fn join(&mut self, tasks: RawFd) {
+        self.tasks.push(tasks);
+    }
+
+    /// The child's whole life up to its program.
+    pub(super) fn run(&mut self) -> ! {
+        // SAFETY: from here on to the end of this function only async-signal-safe system calls are made, on descriptors and
+        // memory prepared before the clone, in a process that has a copy of them for itself.
+        unsafe {
+            libc::close(self.hold_write);
+            for fd in &self.tasks {
+                // The writer itself, by the number 0.
+                if libc::write(*fd, c"0".as_ptr().cast(), 1) < 0 {
+                    self.fail(ChildStep::Cgroups);
+                }
+            }
+            if libc::setsid() < 0 {
+                self.fail(ChildStep::Session);
+            }
+            for (target, fd) in self.stdio.into_iter().enumerate() {
+                if libc::dup3(fd, target as i32, 0) < 0 {
+                    self.fail(ChildStep::Stdio);
+                }
+            }
+            self.own_priorities();
+            libc::umask(self.setup.umask);
+            if let Some(name) = &self.setup.hostname
+                && libc::sethostname(name.as_ptr(), name.as_bytes().len()) < 0
+            {
+                self.fail(ChildStep::Hostname);
+            }
+            self.mount();
+            self.drop_privileges();
+            // Everything of ours is O_CLOEXEC already; this is for what a later change might forget.
+            libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);
+            default_signals();
+            self.wait_for_release();
+            // The last thing: it may forbid what was done before.
+            self.filter_calls();
+            self.exec()
+        }
+    }
+
+    /// What the agent has for itself is not for its tasks; where lowering is not allowed, it stays as it is.
+    unsafe fn own_priorities(&self) {
+        // SAFETY: called by `run` under its conditions; constant paths.
+        unsafe {
+            libc::setpriority(libc::PRIO_PROCESS, 0, 0);
+            libc::syscall(libc::SYS_ioprio_set, 1, 0, 0);
+            let adj = libc::open(c"/proc/self/oom_score_adj".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
+            if adj >= 0 {
+                let text = self.setup.oom_score_adj.as_bytes();
+                libc::write(adj, text.as_ptr().cast(), text.len());
+                libc::close(adj);
+            }
+        }
+    }
+
+    unsafe fn wait_for_release(&self) {
+        let mut byte = 0u8;
+        // SAFETY: called by `run` under its conditions; reads one byte of its own stack.
+        unsafe {
+            loop {
+                match libc::read(self.hold, (&raw mut byte).cast(), 1) {
+                    1 => return,
+                    -1 if *libc::__errno_location() == libc::EINTR => {}
+                    // End-of-file: the supervisor died or called the launch off.
+                    _ => libc::_exit(1),
+                }
+            }
+        }
+    }
+
+    unsafe fn fail(&self, step: ChildStep) -> ! {
+        // SAFETY: passed on to the caller.
+        unsafe { self.fail_at(step, 0) }
+    }
+
+    /// Reports a failure, with the number of what it was about where there are several, and ends.
+    unsafe fn fail_at(&self, step: ChildStep, number: usize) -> ! {
+        // SAFETY: called by `run` under its conditions; writes twelve bytes of its own stack.
+        unsafe {
+            let text = [step as u32, *libc::__errno_location() as u32, number as u32];
+            libc::write(self.report, text.as_ptr().cast(), 12);
+            libc::_exit(127)
+        }
+    }
+}
