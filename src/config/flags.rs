@@ -3,6 +3,7 @@
 
 pub(super) mod cgroups;
 pub(super) mod fetching;
+pub(super) mod seccomp;
 
 use std::ffi::OsString;
 
@@ -135,6 +136,8 @@ pub const FLAGS: &[Flag] = &[
     cgroups::PERF_INTERVAL,
     cgroups::PERF_DURATION,
     cgroups::SYSTEMD_SLICE,
+    seccomp::SECCOMP_CONFIG_DIR,
+    seccomp::SECCOMP_PROFILE_NAME,
     FORMAT,
     QUIET,
 ];

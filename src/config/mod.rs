@@ -14,6 +14,7 @@ mod flags;
 mod format;
 mod found;
 mod in_force;
+mod seccomp;
 mod settings;
 mod sources;
 mod untrusted;
@@ -29,6 +30,7 @@ pub use fetching::{FetchAs, Fetching};
 pub use flags::{FLAGS, Flag, Kind, VARIABLE_PREFIX};
 pub use format::Format;
 pub use in_force::in_force;
+pub use seccomp::Seccomp;
 pub use settings::Settings;
 pub use untrusted::Untrusted;
 
@@ -71,6 +73,8 @@ pub struct Config {
     pub isolator_timeout: Duration,
     /// What has to do with cgroups.
     pub cgroups: Cgroups,
+    /// What linux/seccomp goes by.
+    pub seccomp: Seccomp,
     /// No warnings on standard error.
     pub quiet: bool,
 }
@@ -128,6 +132,7 @@ impl Config {
             isolator_dir: sources.path(&flags::ISOLATOR_DIR)?.unwrap_or_default(),
             isolator_timeout: sources.timeout(&flags::ISOLATOR_TIMEOUT)?,
             cgroups: Cgroups::resolve(sources)?,
+            seccomp: Seccomp::resolve(sources)?,
             quiet: sources.boolean(&flags::QUIET)?,
         })
     }

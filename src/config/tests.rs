@@ -112,6 +112,7 @@ fn the_defaults() {
             perf_duration: Duration::from_secs(10),
             systemd_slice: Some("mesos_executors.slice".to_owned()),
         },
+        seccomp: Seccomp { seccomp_config_dir: None, seccomp_profile_name: None },
         quiet: false,
     };
     // What is none of ours is left alone.

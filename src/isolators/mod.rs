@@ -3,8 +3,10 @@
 
 mod all;
 mod cgroups;
+mod nnp;
 mod posix;
 mod program;
+mod seccomp;
 mod set;
 
 use std::path::PathBuf;
@@ -27,6 +29,8 @@ pub struct Settings {
     pub isolator_timeout: Duration,
     /// The flags that have to do with cgroups.
     pub cgroups: config::Cgroups,
+    /// Those of linux/seccomp.
+    pub seccomp: config::Seccomp,
 }
 
 impl Settings {
@@ -36,6 +40,7 @@ impl Settings {
             isolator_dir: config.isolator_dir.clone(),
             isolator_timeout: config.isolator_timeout,
             cgroups: config.cgroups.clone(),
+            seccomp: config.seccomp.clone(),
         }
     }
 
@@ -61,6 +66,8 @@ const BUILT_IN: &[Maker] = &[
     ("cgroups/hugetlb", |settings| Box::new(cgroups::Hugetlb::new(settings))),
     ("cgroups/net_cls", |settings| Box::new(cgroups::NetCls::new(settings))),
     ("cgroups/perf_event", |settings| Box::new(cgroups::PerfEvent::new(settings))),
+    ("linux/nnp", |_| Box::new(nnp::Nnp)),
+    ("linux/seccomp", |settings| Box::new(seccomp::Seccomp::new(settings))),
 ];
 
 /// Names that stand for several; those of the built-in containerizer.

@@ -10,7 +10,7 @@ use libc::sock_filter;
 use super::abi::Abi;
 use super::action::Action;
 use super::assemble::{Assembler, Label, Test};
-use super::decide::{Decision, Interval, decide, unknown_names};
+use super::decide::{Decision, Interval, decide, stranger, unknown_names};
 use super::error::ProfileError;
 use super::host::Host;
 use super::profile::{Comparison, Condition, Profile};
@@ -45,7 +45,7 @@ pub fn compile(profile: &Profile<'_>, host: &Host) -> Result<Compiled, ProfileEr
         }
     }
     let mut assembler = Assembler::default();
-    let mut next = assembler.answer(Action::KillProcess.value());
+    let mut next = assembler.answer(stranger().value());
     // From the last one to the first one, which is tested first.
     for (arch, abis) in by_arch.iter().rev() {
         let lower_only = abis.iter().any(|abi| abi.is_32_bit());

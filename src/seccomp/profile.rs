@@ -19,6 +19,21 @@ pub struct Profile<'a> {
     pub ignored: Vec<String>,
 }
 
+impl Profile<'_> {
+    /// The same, with names of its own.
+    pub fn into_owned(self) -> Profile<'static> {
+        let rule = |rule: Rule<'_>| Rule {
+            names: rule.names.into_iter().map(|name| Cow::Owned(name.into_owned())).collect(),
+            action: rule.action,
+            conditions: rule.conditions,
+            includes: rule.includes,
+            excludes: rule.excludes,
+        };
+        let rules = self.rules.into_iter().map(rule).collect();
+        Profile { default_action: self.default_action, architectures: self.architectures, rules, ignored: self.ignored }
+    }
+}
+
 /// `architectures` or `archMap`. Those of other machines are left out; None stands for one of them where it matters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Architectures {

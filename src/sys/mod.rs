@@ -12,6 +12,7 @@ mod ignored;
 pub mod mount;
 mod perf;
 mod pidfd;
+mod seccomp;
 mod setup;
 mod timer;
 
@@ -24,5 +25,6 @@ pub use fork::{Fork, exit_now, fork, reap_child, spawn_grouped};
 pub use ignored::is_ignored;
 pub use perf::{PerfCount, PerfCounter, PerfEvent, try_perf_cgroups, try_perf_event};
 pub use pidfd::{ExitInfo, Pidfd};
+pub use seccomp::seccomp_available;
 pub use setup::{Capabilities, Mount, Privileges, Rlimit, Root, Setup, Source, Stage};
 pub use timer::{set_timer, timer};

@@ -32,6 +32,7 @@ mod resources;
 mod run;
 mod scale;
 mod scopes;
+mod seccomp;
 mod shell_kit;
 mod stand_in;
 mod start;

@@ -40,6 +40,8 @@ fn sample(flag: &Flag) -> &'static str {
         "cgroups_net_cls_primary_handle" => "0x0012",
         "cgroups_net_cls_secondary_handles" => "0x0001,0xffff",
         "perf_events" => "task-clock,context-switches",
+        "seccomp_config_dir" => "/etc/mesos-ecp/seccomp",
+        "seccomp_profile_name" => "default.json",
         other => panic!("{other} has no default: give it an example here"),
     }
 }
