@@ -14,6 +14,7 @@ mod filter;
 mod gate;
 mod gone;
 mod launch;
+mod rights;
 mod serve;
 mod setup;
 mod start;

@@ -5,6 +5,8 @@
 mod agent;
 mod agent_command;
 mod agent_view;
+#[cfg(feature = "weakened")]
+mod attacks;
 mod cgroups;
 mod config_file;
 
@@ -18,6 +20,7 @@ mod fetching_http;
 mod fetching_users;
 mod fixtures;
 mod full_disk;
+mod inside;
 mod json;
 mod known_failures;
 mod launching;
@@ -29,6 +32,7 @@ mod recovery;
 mod refusals;
 mod refused_fields;
 mod resources;
+mod rights;
 mod run;
 mod scale;
 mod scopes;

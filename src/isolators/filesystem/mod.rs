@@ -1,0 +1,4 @@
+//! Isolators of the file system that a container sees.
+#![forbid(unsafe_code)]
+
+pub mod root;
