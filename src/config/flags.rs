@@ -5,6 +5,7 @@ pub(super) mod cgroups;
 pub(super) mod fetching;
 pub(super) mod limits;
 pub(super) mod namespaces;
+pub(super) mod seccomp;
 
 use std::ffi::OsString;
 
@@ -143,6 +144,8 @@ pub const FLAGS: &[Flag] = &[
     limits::UMASK,
     limits::OOM_SCORE_ADJ,
     namespaces::PID1,
+    seccomp::SECCOMP_CONFIG_DIR,
+    seccomp::SECCOMP_PROFILE_NAME,
     FORMAT,
     QUIET,
 ];

@@ -18,6 +18,7 @@ mod in_force;
 mod limits;
 mod namespaces;
 pub mod rlimit;
+mod seccomp;
 mod settings;
 mod sources;
 mod untrusted;
@@ -35,6 +36,7 @@ pub use format::Format;
 pub use in_force::in_force;
 pub use limits::Limits;
 pub use namespaces::{Namespaces, Pid1};
+pub use seccomp::Seccomp;
 pub use settings::Settings;
 pub use untrusted::Untrusted;
 
@@ -81,6 +83,8 @@ pub struct Config {
     pub limits: Limits,
     /// What has to do with namespaces.
     pub namespaces: Namespaces,
+    /// What linux/seccomp goes by.
+    pub seccomp: Seccomp,
     /// No warnings on standard error.
     pub quiet: bool,
 }
@@ -140,6 +144,7 @@ impl Config {
             cgroups: Cgroups::resolve(sources)?,
             limits: Limits::resolve(sources)?,
             namespaces: Namespaces::resolve(sources)?,
+            seccomp: Seccomp::resolve(sources)?,
             quiet: sources.boolean(&flags::QUIET)?,
         })
     }
