@@ -3,6 +3,7 @@
 
 mod all;
 mod cgroups;
+mod filesystem;
 mod posix;
 mod program;
 mod set;
@@ -25,6 +26,8 @@ pub struct Settings {
     pub isolator_dir: PathBuf,
     /// `--isolator_timeout`.
     pub isolator_timeout: Duration,
+    /// The agent's, if it is known.
+    pub work_dir: Option<PathBuf>,
     /// The flags that have to do with cgroups.
     pub cgroups: config::Cgroups,
 }
@@ -35,6 +38,7 @@ impl Settings {
         Settings {
             isolator_dir: config.isolator_dir.clone(),
             isolator_timeout: config.isolator_timeout,
+            work_dir: config.work_dir.clone(),
             cgroups: config.cgroups.clone(),
         }
     }
@@ -52,6 +56,8 @@ type Maker = (&'static str, fn(&Settings) -> Box<dyn Isolator>);
 const BUILT_IN: &[Maker] = &[
     ("posix/cpu", |_| Box::new(posix::Cpu)),
     ("posix/mem", |_| Box::new(posix::Mem)),
+    ("filesystem/posix", |settings| Box::new(filesystem::Posix::new(settings))),
+    ("filesystem/linux", |settings| Box::new(filesystem::Linux::new(settings))),
     ("cgroups/cpu", |settings| Box::new(cgroups::Cpu::new(settings))),
     ("cgroups/mem", |settings| Box::new(cgroups::Mem::new(settings))),
     ("cgroups/pids", |settings| Box::new(cgroups::Pids::new(settings))),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::context::Context;
 use super::place::Host;
-use super::refuse::unsupported;
+use super::refuse::{persistent_volumes, unsupported};
 use crate::cli::Verb;
 use crate::config::{Config, FetchAs, Settings, Untrusted};
 use crate::container::{ContainerId, STATE_VERSION};
@@ -62,6 +62,7 @@ pub fn order(
     let account = account(launch.user.as_deref())?;
     let host = Host::default();
     let set = host.isolators(&context.config)?;
+    persistent_volumes(&executor.resources, &set.names())?;
     let (cgroups, unit) = host.place(&id, &context.config, &set).map_err(|e| context.scope.explain(&id, e))?;
     let inherited: Vec<(OsString, OsString)> = std::env::vars_os().collect();
     let job = job(&id, &executor.command, &sandbox, account.name.clone(), &context.config, &inherited, untrusted);

@@ -23,6 +23,7 @@ mod known_failures;
 mod launching;
 mod life;
 mod operators_environment;
+mod persistent;
 mod programs;
 mod records;
 mod recovery;
