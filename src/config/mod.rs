@@ -10,6 +10,7 @@ mod closest;
 mod error;
 mod fetching;
 pub mod file;
+mod filesystem;
 mod flags;
 mod format;
 mod found;
@@ -26,6 +27,7 @@ pub use cgroups::{Cgroups, Launcher};
 pub(crate) use closest::closest;
 pub use error::ConfigError;
 pub use fetching::{FetchAs, Fetching};
+pub use filesystem::Filesystem;
 pub use flags::{FLAGS, Flag, Kind, VARIABLE_PREFIX};
 pub use format::Format;
 pub use in_force::in_force;
@@ -71,6 +73,8 @@ pub struct Config {
     pub isolator_timeout: Duration,
     /// What has to do with cgroups.
     pub cgroups: Cgroups,
+    /// What has to do with file systems.
+    pub filesystem: Filesystem,
     /// No warnings on standard error.
     pub quiet: bool,
 }
@@ -128,6 +132,7 @@ impl Config {
             isolator_dir: sources.path(&flags::ISOLATOR_DIR)?.unwrap_or_default(),
             isolator_timeout: sources.timeout(&flags::ISOLATOR_TIMEOUT)?,
             cgroups: Cgroups::resolve(sources)?,
+            filesystem: Filesystem::resolve(sources)?,
             quiet: sources.boolean(&flags::QUIET)?,
         })
     }

@@ -11,12 +11,12 @@ mod set;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::cgroup::Hierarchies;
 use crate::config::{self, Config};
 use crate::error::{Error, Result};
 use crate::isolator::Isolator;
 use crate::protocol::state::Checkpoint;
 
-pub use all::resolve;
 pub use set::Set;
 
 /// What isolators need to know of the configuration.
@@ -54,10 +54,11 @@ impl Settings {
 type Maker = (&'static str, fn(&Settings) -> Box<dyn Isolator>);
 
 const BUILT_IN: &[Maker] = &[
+    (filesystem::POSIX, |settings| Box::new(filesystem::Posix::new(settings))),
+    ("filesystem/shared", |_| Box::new(filesystem::Shared)),
+    ("filesystem/linux", |settings| Box::new(filesystem::Linux::new(settings))),
     ("posix/cpu", |_| Box::new(posix::Cpu)),
     ("posix/mem", |_| Box::new(posix::Mem)),
-    ("filesystem/posix", |settings| Box::new(filesystem::Posix::new(settings))),
-    ("filesystem/linux", |settings| Box::new(filesystem::Linux::new(settings))),
     ("cgroups/cpu", |settings| Box::new(cgroups::Cpu::new(settings))),
     ("cgroups/mem", |settings| Box::new(cgroups::Mem::new(settings))),
     ("cgroups/pids", |settings| Box::new(cgroups::Pids::new(settings))),
@@ -77,6 +78,27 @@ const ALIASES: &[(&str, &[&str])] =
 const ALL: &str = "cgroups/all";
 
 const PROGRAM: &str = "program/";
+
+/// The list with `cgroups/all` replaced by what it stands for here, and the one isolator for file systems in front:
+/// filesystem/posix if none is named. Asks for the hierarchies only if it has to.
+///
+/// # Errors
+/// `cgroups/all` stands for nothing here; two isolators for file systems.
+pub fn resolve<'a>(
+    names: &[String],
+    settings: &Settings,
+    hierarchies: impl FnOnce() -> Result<&'a Hierarchies>,
+) -> Result<Vec<String>> {
+    filesystem::in_front(all::resolve(names, settings, hierarchies)?)
+}
+
+/// The isolators that give persistent volumes to containers.
+pub const KEEP_VOLUMES: &[&str] = filesystem::KEEP_VOLUMES;
+
+/// Whether volumes can be had with this `--isolation`.
+pub fn takes_volumes(isolation: &[String]) -> bool {
+    isolation.iter().any(|name| filesystem::TAKE_VOLUMES.contains(&name.as_str()))
+}
 
 /// Makes the isolators of a list that [`resolve`] has been through, aliases resolved, each once, in the order of the list.
 ///

@@ -1,4 +1,5 @@
-//! `filesystem/posix`: the host's file system as it is.
+//! `filesystem/posix`: the container sees the host's file systems as they are; persistent volumes are links in its sandbox.
+//! Other volumes and images are refused by launch.
 #![forbid(unsafe_code)]
 
 use super::persistent::{Persistent, Way};
@@ -6,8 +7,6 @@ use super::remember;
 use crate::error::Result;
 use crate::isolator::{Container, Facts, Isolator, Preparation};
 use crate::isolators::Settings;
-
-const NAME: &str = "filesystem/posix";
 
 /// See the module.
 #[derive(Debug)]
@@ -22,7 +21,11 @@ impl Posix {
 
 impl Isolator for Posix {
     fn name(&self) -> &str {
-        NAME
+        super::POSIX
+    }
+
+    fn measures(&self) -> bool {
+        false
     }
 
     fn plan(&self, container: &Container<'_>) -> Result<Facts> {
@@ -35,6 +38,6 @@ impl Isolator for Posix {
     }
 
     fn update(&self, container: &Container<'_>, facts: &Facts) -> Result<Option<Facts>> {
-        self.0.update(container, facts, remember(container, NAME))
+        self.0.update(container, facts, remember(container, super::POSIX))
     }
 }

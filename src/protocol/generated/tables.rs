@@ -559,6 +559,10 @@ pub(in crate::protocol) static MESSAGES: [MessageEntry; 80] = [
     },
 ];
 
+impl Described for mesos::ContainerInfo {
+    const INDEX: TableIndex = TableIndex(4);
+}
+
 impl Described for mesos::ResourceStatistics {
     const INDEX: TableIndex = TableIndex(42);
 }

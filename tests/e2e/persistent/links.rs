@@ -126,7 +126,7 @@ fn volumes_may_be_on_other_disks() {
 
 #[test]
 fn only_with_an_isolator_for_it() {
-    let agent = Agent::builder().flag("--isolation=posix/cpu").build();
+    let agent = Agent::builder().flag("--isolation=posix/cpu,filesystem/shared").build();
     make(&agent, "data");
     let reason = task(&agent, "true", &[volume("data", "db")]).refused();
     assert_says(&reason, &["persistent volume", "filesystem/posix", "filesystem/linux"]);

@@ -94,6 +94,6 @@ pub fn change(container: &Container<'_>, volumes: &[Volume]) {
 /// The host's mount table: what of it lies below the agent's directories.
 pub fn mounted(agent: &Agent) -> Vec<String> {
     let below = agent.work_dir.display().to_string();
-    let table = fs::read_to_string("/proc/1/mountinfo").unwrap();
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
     table.lines().filter(|line| line.contains(&below)).map(str::to_owned).collect()
 }

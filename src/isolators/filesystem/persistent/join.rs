@@ -36,6 +36,8 @@ pub(super) struct Change {
     pub(super) identity: (u64, u64),
     /// Mounted; else unmounted.
     pub(super) mount: bool,
+    /// To be unmounted, it may never have been mounted.
+    pub(super) perhaps: bool,
 }
 
 /// Where the container sees its sandbox.
@@ -63,11 +65,12 @@ enum Step {
     Buried,
     Unmount,
     Again,
+    Moved,
 }
 
-const STEPS: [Step; 10] = {
+const STEPS: [Step; 11] = {
     use Step::*;
-    [Join, Host, Sandbox, OtherSandbox, Open, Taken, Attach, Buried, Unmount, Again]
+    [Join, Host, Sandbox, OtherSandbox, Open, Taken, Attach, Buried, Unmount, Again, Moved]
 };
 
 /// A step, the number of the change, the kernel's answer or 0.
@@ -227,8 +230,10 @@ fn unmount(change: &Change, look: impl Fn() -> io::Result<OwnedFd>) -> std::resu
     let fail = |step| move |e: io::Error| (step, e);
     for layer in 0..LAYERS {
         let at = match look() {
-            // The container has moved it, or taken it away, itself.
-            Err(e) if [libc::ENOENT, libc::ENOTDIR, libc::ELOOP].map(Some).contains(&e.raw_os_error()) => return Ok(()),
+            // Who moves a directory above it moves it along.
+            Err(e) if [libc::ENOENT, libc::ENOTDIR, libc::ELOOP].map(Some).contains(&e.raw_os_error()) => {
+                return if change.perhaps { Ok(()) } else { Err((Step::Moved, e)) };
+            }
             at => at.map_err(fail(Step::Open))?,
         };
         match what_is(&at, change).map_err(fail(Step::Open))? {
@@ -263,6 +268,7 @@ fn explain(step: Step, change: Option<&Change>, seen: &Seen<'_>, errno: i32) -> 
         Step::Attach => format!("cannot mount a persistent volume at {at} in the container: {why}"),
         Step::Buried => format!("cannot unmount the persistent volume at {at} in the container: something else is mounted there"),
         Step::Unmount => format!("cannot unmount the persistent volume at {at} in the container: {why}"),
+        Step::Moved => format!("the persistent volume at {at} in the container is not there ({why}): it may be anywhere"),
         Step::Again => format!("the persistent volume at {at} in the container is mounted again and again"),
     }))
 }

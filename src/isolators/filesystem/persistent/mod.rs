@@ -144,13 +144,14 @@ impl Persistent {
     ) -> Result<()> {
         let mut changes = Vec::new();
         for kept in gone {
-            changes.push(Change { at: c_path(kept.at())?, identity: kept.identity(), mount: false });
+            let (at, identity) = (c_path(kept.at())?, kept.identity());
+            changes.push(Change { at, identity, mount: false, perhaps: kept.pending });
         }
         let mut trees = Vec::new();
         for volume in new {
             let source = self.place(container, sandbox, volume)?;
             trees.push(tree(volume, &source)?);
-            changes.push(Change { at: c_path(&volume.at)?, identity: source.identity, mount: true });
+            changes.push(Change { at: c_path(&volume.at)?, identity: source.identity, mount: true, perhaps: false });
         }
         // It has just ended, or is about to: its mounts go with it.
         let Some(first) = container.first.and_then(|first| open_alive(container.proc, first)) else {
@@ -199,6 +200,21 @@ impl Persistent {
     fn work_dir(&self, container: &Container<'_>) -> Option<PathBuf> {
         self.work_dir.clone().or_else(|| source::work_dir_of(container.sandbox))
     }
+}
+
+/// Refuses volumes in or around persistent ones: what is mounted first would be hidden.
+///
+/// # Errors
+/// With both.
+pub fn refuse_overlap(volumes: &[Mount], persistent: &[Mount]) -> Result<()> {
+    let path = |mount: &Mount| PathBuf::from(std::ffi::OsStr::from_bytes(mount.at.to_bytes()));
+    for kept in persistent {
+        let at = path(kept);
+        if let Some(volume) = volumes.iter().find(|v| path(v).starts_with(&at) || at.starts_with(path(v))) {
+            return Err(Error::Refused(format!("{} and {}: one would hide the other", volume.what, kept.what)));
+        }
+    }
+    Ok(())
 }
 
 /// Where the container sees its sandbox, without links.

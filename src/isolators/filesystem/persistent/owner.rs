@@ -36,16 +36,16 @@ struct Walk<'a> {
     device: u64,
 }
 
-/// Gives the volume to this owner, with all that is in it, if its directory is not theirs already. That is done last, so that
-/// it is done again if it was cut short. Without root nothing can be given away, and nothing is.
+/// Gives the volume to this owner and group, with all that is in it, if its directory is not the owner's already. That is done
+/// last, so that it is done again if it was cut short. Without root nothing can be given away, and nothing is.
 ///
 /// # Errors
 /// Of the first thing that cannot be given.
 pub(super) fn give(source: &Source, to: (Uid, Gid)) -> Result<()> {
-    if (Uid::from_raw(source.owner.0), Gid::from_raw(source.owner.1)) == to || !geteuid().is_root() {
+    if source.owner == to.0 || !geteuid().is_root() {
         return Ok(());
     }
-    let walk = Walk { shown: &source.path, former: Uid::from_raw(source.owner.0), to, device: source.identity.0 };
+    let walk = Walk { shown: &source.path, former: source.owner, to, device: source.identity.0 };
     walk.all(source.fd.as_fd())?;
     fchownat(&source.fd, "", Some(to.0), Some(to.1), AtFlags::AT_EMPTY_PATH).map_err(walk.fail(&[], None))
 }

@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use nix::sys::stat::{FileStat, SFlag, fstat};
+use nix::unistd::Uid;
 
 use super::volume::Volume;
 use crate::error::{Error, Result};
@@ -21,8 +22,8 @@ pub(super) struct Source {
     pub(super) path: PathBuf,
     /// st_dev and st_ino.
     pub(super) identity: (u64, u64),
-    /// Its owner and group.
-    pub(super) owner: (u32, u32),
+    /// Its owner.
+    pub(super) owner: Uid,
 }
 
 /// Where the volume is on the host.
@@ -78,7 +79,7 @@ pub(super) fn open(volume: &Volume, work_dir: Option<&Path>) -> Result<Source> {
     if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFDIR {
         return Err(Error::Refused(format!("{}: {} is no directory", volume.name, path.display())));
     }
-    Ok(Source { fd, path, identity: identity(&stat), owner: (stat.st_uid, stat.st_gid) })
+    Ok(Source { fd, path, identity: identity(&stat), owner: Uid::from_raw(stat.st_uid) })
 }
 
 /// What tells a directory from all others.
