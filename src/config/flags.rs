@@ -3,8 +3,10 @@
 
 pub(super) mod cgroups;
 pub(super) mod fetching;
+pub(super) mod filesystem;
 pub(super) mod limits;
 pub(super) mod namespaces;
+pub(super) mod seccomp;
 
 use std::ffi::OsString;
 
@@ -137,12 +139,15 @@ pub const FLAGS: &[Flag] = &[
     cgroups::PERF_INTERVAL,
     cgroups::PERF_DURATION,
     cgroups::SYSTEMD_SLICE,
+    filesystem::DEFAULT_CONTAINER_INFO,
     limits::EFFECTIVE_CAPABILITIES,
     limits::BOUNDING_CAPABILITIES,
     limits::DEFAULT_RLIMITS,
     limits::UMASK,
     limits::OOM_SCORE_ADJ,
     namespaces::PID1,
+    seccomp::SECCOMP_CONFIG_DIR,
+    seccomp::SECCOMP_PROFILE_NAME,
     FORMAT,
     QUIET,
 ];

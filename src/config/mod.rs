@@ -11,6 +11,7 @@ mod closest;
 mod error;
 mod fetching;
 pub mod file;
+mod filesystem;
 mod flags;
 mod format;
 mod found;
@@ -18,6 +19,7 @@ mod in_force;
 mod limits;
 mod namespaces;
 pub mod rlimit;
+mod seccomp;
 mod settings;
 mod sources;
 mod untrusted;
@@ -30,11 +32,13 @@ pub use cgroups::{Cgroups, Launcher};
 pub(crate) use closest::closest;
 pub use error::ConfigError;
 pub use fetching::{FetchAs, Fetching};
+pub use filesystem::Filesystem;
 pub use flags::{FLAGS, Flag, Kind, VARIABLE_PREFIX};
 pub use format::Format;
 pub use in_force::in_force;
 pub use limits::Limits;
 pub use namespaces::{Namespaces, Pid1};
+pub use seccomp::Seccomp;
 pub use settings::Settings;
 pub use untrusted::Untrusted;
 
@@ -77,10 +81,14 @@ pub struct Config {
     pub isolator_timeout: Duration,
     /// What has to do with cgroups.
     pub cgroups: Cgroups,
+    /// What has to do with file systems.
+    pub filesystem: Filesystem,
     /// What a container's process may do and use.
     pub limits: Limits,
     /// What has to do with namespaces.
     pub namespaces: Namespaces,
+    /// What linux/seccomp goes by.
+    pub seccomp: Seccomp,
     /// No warnings on standard error.
     pub quiet: bool,
 }
@@ -138,8 +146,10 @@ impl Config {
             isolator_dir: sources.path(&flags::ISOLATOR_DIR)?.unwrap_or_default(),
             isolator_timeout: sources.timeout(&flags::ISOLATOR_TIMEOUT)?,
             cgroups: Cgroups::resolve(sources)?,
+            filesystem: Filesystem::resolve(sources)?,
             limits: Limits::resolve(sources)?,
             namespaces: Namespaces::resolve(sources)?,
+            seccomp: Seccomp::resolve(sources)?,
             quiet: sources.boolean(&flags::QUIET)?,
         })
     }

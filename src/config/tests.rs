@@ -116,6 +116,7 @@ fn the_defaults() {
             perf_duration: Duration::from_secs(10),
             systemd_slice: Some("mesos_executors.slice".to_owned()),
         },
+        filesystem: Filesystem { default_container_info: None },
         limits: Limits {
             effective_capabilities: None,
             bounding_capabilities: None,
@@ -124,6 +125,7 @@ fn the_defaults() {
             oom_score_adj: None,
         },
         namespaces: Namespaces { pid1: Pid1::Executor },
+        seccomp: Seccomp { seccomp_config_dir: None, seccomp_profile_name: None },
         quiet: false,
     };
     // What is none of ours is left alone.
