@@ -16,12 +16,12 @@ mod set;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::cgroup::Hierarchies;
 use crate::config::{self, Config};
 use crate::error::{Error, Result};
 use crate::isolator::Isolator;
 use crate::protocol::state::Checkpoint;
 
-pub use all::resolve;
 pub use capabilities::permitted;
 pub use set::Set;
 
@@ -32,6 +32,8 @@ pub struct Settings {
     pub isolator_dir: PathBuf,
     /// `--isolator_timeout`.
     pub isolator_timeout: Duration,
+    /// The agent's, if it is known.
+    pub work_dir: Option<PathBuf>,
     /// The flags that have to do with cgroups.
     pub cgroups: config::Cgroups,
     /// The flags about what a container's process may do and use.
@@ -48,6 +50,7 @@ impl Settings {
         Settings {
             isolator_dir: config.isolator_dir.clone(),
             isolator_timeout: config.isolator_timeout,
+            work_dir: config.work_dir.clone(),
             cgroups: config.cgroups.clone(),
             limits: config.limits.clone(),
             namespaces: config.namespaces.clone(),
@@ -66,6 +69,9 @@ impl Settings {
 type Maker = (&'static str, fn(&Settings) -> Box<dyn Isolator>);
 
 const BUILT_IN: &[Maker] = &[
+    (filesystem::POSIX, |settings| Box::new(filesystem::Posix::new(settings))),
+    ("filesystem/shared", |_| Box::new(filesystem::Shared)),
+    ("filesystem/linux", |settings| Box::new(filesystem::Linux::new(settings))),
     ("posix/cpu", |_| Box::new(posix::Cpu)),
     ("posix/mem", |_| Box::new(posix::Mem)),
     ("cgroups/cpu", |settings| Box::new(cgroups::Cpu::new(settings))),
@@ -95,6 +101,27 @@ const ALIASES: &[(&str, &[&str])] =
 const ALL: &str = "cgroups/all";
 
 const PROGRAM: &str = "program/";
+
+/// The list with `cgroups/all` replaced by what it stands for here, and the one isolator for file systems in front:
+/// filesystem/posix if none is named. Asks for the hierarchies only if it has to.
+///
+/// # Errors
+/// `cgroups/all` stands for nothing here; two isolators for file systems.
+pub fn resolve<'a>(
+    names: &[String],
+    settings: &Settings,
+    hierarchies: impl FnOnce() -> Result<&'a Hierarchies>,
+) -> Result<Vec<String>> {
+    filesystem::in_front(all::resolve(names, settings, hierarchies)?)
+}
+
+/// The isolators that give persistent volumes to containers.
+pub const KEEP_VOLUMES: &[&str] = filesystem::KEEP_VOLUMES;
+
+/// Whether volumes can be had with this `--isolation`.
+pub fn takes_volumes(isolation: &[String]) -> bool {
+    isolation.iter().any(|name| filesystem::TAKE_VOLUMES.contains(&name.as_str()))
+}
 
 /// Makes the isolators of a list that [`resolve`] has been through, aliases resolved, each once, in the order of the list.
 ///
