@@ -1,5 +1,6 @@
 //! What a container sees: a small program (`program.c`) is launched as its command and says it.
 
+pub mod clean;
 mod compiled;
 mod plain;
 mod report;
