@@ -5,6 +5,7 @@
 //! table [`FLAGS`].
 #![forbid(unsafe_code)]
 
+pub mod capability;
 mod cgroups;
 mod closest;
 mod error;
@@ -14,6 +15,9 @@ mod flags;
 mod format;
 mod found;
 mod in_force;
+mod limits;
+mod namespaces;
+pub mod rlimit;
 mod settings;
 mod sources;
 mod untrusted;
@@ -29,6 +33,8 @@ pub use fetching::{FetchAs, Fetching};
 pub use flags::{FLAGS, Flag, Kind, VARIABLE_PREFIX};
 pub use format::Format;
 pub use in_force::in_force;
+pub use limits::Limits;
+pub use namespaces::{Namespaces, Pid1};
 pub use settings::Settings;
 pub use untrusted::Untrusted;
 
@@ -71,6 +77,10 @@ pub struct Config {
     pub isolator_timeout: Duration,
     /// What has to do with cgroups.
     pub cgroups: Cgroups,
+    /// What a container's process may do and use.
+    pub limits: Limits,
+    /// What has to do with namespaces.
+    pub namespaces: Namespaces,
     /// No warnings on standard error.
     pub quiet: bool,
 }
@@ -128,6 +138,8 @@ impl Config {
             isolator_dir: sources.path(&flags::ISOLATOR_DIR)?.unwrap_or_default(),
             isolator_timeout: sources.timeout(&flags::ISOLATOR_TIMEOUT)?,
             cgroups: Cgroups::resolve(sources)?,
+            limits: Limits::resolve(sources)?,
+            namespaces: Namespaces::resolve(sources)?,
             quiet: sources.boolean(&flags::QUIET)?,
         })
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::context::Context;
 use super::place::Host;
-use super::refuse::unsupported;
+use super::refuse::{unheeded, unsupported};
 use crate::cli::Verb;
 use crate::config::{Config, FetchAs, Settings, Untrusted};
 use crate::container::{ContainerId, STATE_VERSION};
@@ -47,7 +47,7 @@ pub fn order(
     stayed: Option<Stayed>,
 ) -> Result<Order> {
     let id = ContainerId::new(&launch.container_id.value)?;
-    unsupported(&launch, |text| context.warn(&text))?;
+    unsupported(&launch, &context.config.isolation, |text| context.warn(&text))?;
     if let Some(text) = stayed.and_then(|stayed| stayed.warning()) {
         context.warn(&text);
     }
@@ -62,6 +62,7 @@ pub fn order(
     let account = account(launch.user.as_deref())?;
     let host = Host::default();
     let set = host.isolators(&context.config)?;
+    unheeded(executor.container.as_ref(), &set.names()).iter().for_each(|text| context.warn(text));
     let (cgroups, unit) = host.place(&id, &context.config, &set).map_err(|e| context.scope.explain(&id, e))?;
     let inherited: Vec<(OsString, OsString)> = std::env::vars_os().collect();
     let job = job(&id, &executor.command, &sandbox, account.name.clone(), &context.config, &inherited, untrusted);
@@ -88,6 +89,7 @@ pub fn order(
         unit,
         fetch,
         fetch_timeout: context.config.fetch_timeout,
+        limits: context.config.limits.clone(),
         environment: inherited,
         checkpoint,
         scope: context.scope.clone(),

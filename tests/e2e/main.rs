@@ -32,6 +32,7 @@ mod recovery;
 mod refusals;
 mod refused_fields;
 mod resources;
+mod rights;
 mod run;
 mod scale;
 mod scopes;

@@ -39,6 +39,10 @@ fn sample(flag: &Flag) -> &'static str {
         }
         "cgroups_net_cls_primary_handle" => "0x0012",
         "cgroups_net_cls_secondary_handles" => "0x0001,0xffff",
+        "effective_capabilities" => "none",
+        "bounding_capabilities" => r#"{"capabilities": ["NET_BIND_SERVICE", "NET_RAW"]}"#,
+        "default_rlimits" => "NOFILE=1024:4096,CORE=0",
+        "oom_score_adj" => "500",
         "perf_events" => "task-clock,context-switches",
         other => panic!("{other} has no default: give it an example here"),
     }

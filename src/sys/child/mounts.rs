@@ -110,13 +110,16 @@ impl Child<'_> {
         unsafe {
             let at = self.open_below(root, &mount.at);
             if at < 0 {
-                let optional = matches!(mount.source, Source::TreeIfThere(_) | Source::ReadOnly);
+                let optional =
+                    matches!(mount.source, Source::TreeIfThere(_) | Source::FreshIfThere { .. } | Source::ReadOnly);
                 return optional && *libc::__errno_location() == libc::ENOENT;
             }
             let at = at as i32;
             let tree = match &mount.source {
                 Source::Tree(tree) | Source::TreeIfThere(tree) => i64::from(tree.as_raw_fd()),
-                Source::Fresh { kind, attributes } => fresh(kind, *attributes),
+                Source::Fresh { kind, attributes } | Source::FreshIfThere { kind, attributes } => {
+                    fresh(kind, *attributes)
+                }
                 Source::ReadOnly => read_only(at),
             };
             let done = tree >= 0 && attach_raw(tree as i32, at) >= 0;

@@ -2,6 +2,7 @@
 
 pub mod clean;
 mod compiled;
+mod isolated;
 mod plain;
 mod report;
 
