@@ -223,6 +223,11 @@ pub trait Isolator {
         Ok(None)
     }
 
+    /// Whether [`usage`](Isolator::usage) has anything to say. If not it is not called, and no facts are read for it.
+    fn measures(&self) -> bool {
+        true
+    }
+
     /// Fills in what this isolator measures. Several calls may run at once.
     ///
     /// # Errors

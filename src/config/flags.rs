@@ -3,6 +3,7 @@
 
 pub(super) mod cgroups;
 pub(super) mod fetching;
+pub(super) mod filesystem;
 pub(super) mod limits;
 pub(super) mod namespaces;
 
@@ -137,6 +138,7 @@ pub const FLAGS: &[Flag] = &[
     cgroups::PERF_INTERVAL,
     cgroups::PERF_DURATION,
     cgroups::SYSTEMD_SLICE,
+    filesystem::DEFAULT_CONTAINER_INFO,
     limits::EFFECTIVE_CAPABILITIES,
     limits::BOUNDING_CAPABILITIES,
     limits::DEFAULT_RLIMITS,

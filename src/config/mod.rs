@@ -11,6 +11,7 @@ mod closest;
 mod error;
 mod fetching;
 pub mod file;
+mod filesystem;
 mod flags;
 mod format;
 mod found;
@@ -30,6 +31,7 @@ pub use cgroups::{Cgroups, Launcher};
 pub(crate) use closest::closest;
 pub use error::ConfigError;
 pub use fetching::{FetchAs, Fetching};
+pub use filesystem::Filesystem;
 pub use flags::{FLAGS, Flag, Kind, VARIABLE_PREFIX};
 pub use format::Format;
 pub use in_force::in_force;
@@ -77,6 +79,8 @@ pub struct Config {
     pub isolator_timeout: Duration,
     /// What has to do with cgroups.
     pub cgroups: Cgroups,
+    /// What has to do with file systems.
+    pub filesystem: Filesystem,
     /// What a container's process may do and use.
     pub limits: Limits,
     /// What has to do with namespaces.
@@ -138,6 +142,7 @@ impl Config {
             isolator_dir: sources.path(&flags::ISOLATOR_DIR)?.unwrap_or_default(),
             isolator_timeout: sources.timeout(&flags::ISOLATOR_TIMEOUT)?,
             cgroups: Cgroups::resolve(sources)?,
+            filesystem: Filesystem::resolve(sources)?,
             limits: Limits::resolve(sources)?,
             namespaces: Namespaces::resolve(sources)?,
             quiet: sources.boolean(&flags::QUIET)?,

@@ -116,6 +116,7 @@ fn the_defaults() {
             perf_duration: Duration::from_secs(10),
             systemd_slice: Some("mesos_executors.slice".to_owned()),
         },
+        filesystem: Filesystem { default_container_info: None },
         limits: Limits {
             effective_capabilities: None,
             bounding_capabilities: None,

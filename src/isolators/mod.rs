@@ -14,12 +14,12 @@ mod set;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::cgroup::Hierarchies;
 use crate::config::{self, Config};
 use crate::error::{Error, Result};
 use crate::isolator::Isolator;
 use crate::protocol::state::Checkpoint;
 
-pub use all::resolve;
 pub use capabilities::permitted;
 pub use set::Set;
 
@@ -61,6 +61,9 @@ impl Settings {
 type Maker = (&'static str, fn(&Settings) -> Box<dyn Isolator>);
 
 const BUILT_IN: &[Maker] = &[
+    (filesystem::POSIX, |_| Box::new(filesystem::Posix)),
+    ("filesystem/shared", |_| Box::new(filesystem::Shared)),
+    ("filesystem/linux", |_| Box::new(filesystem::Linux)),
     ("posix/cpu", |_| Box::new(posix::Cpu)),
     ("posix/mem", |_| Box::new(posix::Mem)),
     ("cgroups/cpu", |settings| Box::new(cgroups::Cpu::new(settings))),
@@ -88,6 +91,24 @@ const ALIASES: &[(&str, &[&str])] =
 const ALL: &str = "cgroups/all";
 
 const PROGRAM: &str = "program/";
+
+/// The list with `cgroups/all` replaced by what it stands for here, and the one isolator for file systems in front:
+/// filesystem/posix if none is named. Asks for the hierarchies only if it has to.
+///
+/// # Errors
+/// `cgroups/all` stands for nothing here; two isolators for file systems.
+pub fn resolve<'a>(
+    names: &[String],
+    settings: &Settings,
+    hierarchies: impl FnOnce() -> Result<&'a Hierarchies>,
+) -> Result<Vec<String>> {
+    filesystem::in_front(all::resolve(names, settings, hierarchies)?)
+}
+
+/// Whether volumes can be had with this `--isolation`.
+pub fn takes_volumes(isolation: &[String]) -> bool {
+    isolation.iter().any(|name| filesystem::TAKE_VOLUMES.contains(&name.as_str()))
+}
 
 /// Makes the isolators of a list that [`resolve`] has been through, aliases resolved, each once, in the order of the list.
 ///

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::ResolveFlag;
 
-use super::resolve::{NO_LINKS, failed, names, open};
+use super::resolve::{failed, names, no_links, open};
 use super::{Owner, make};
 use crate::error::Result;
 
@@ -37,7 +37,10 @@ impl<'a> Beneath<'a> {
     /// `..` in the path; a link, which is named; the kernel's others.
     pub fn open(&self, path: &Path) -> Result<OwnedFd> {
         let names = names(path)?;
-        let how = ResolveFlag::RESOLVE_BENEATH | NO_LINKS;
+        let mut how = no_links();
+        if !how.is_empty() {
+            how |= ResolveFlag::RESOLVE_BENEATH;
+        }
         open(self.directory, &names.iter().collect::<PathBuf>(), how)
             .map_err(|errno| failed("open", self.directory, &names, self.shown, errno))
     }

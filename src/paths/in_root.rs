@@ -31,7 +31,7 @@ impl<'a> InRoot<'a> {
     /// Opens what is there by this path. Absolute links begin at the root, and `..` does not lead out of it.
     ///
     /// # Errors
-    /// The kernel's, with the path as it is inside and the root.
+    /// The kernel's, with root and path.
     pub fn open(&self, path: &Path) -> Result<Found> {
         self.look(path).map_err(|errno| self.error("open", path, errno))?.ok_or_else(|| self.unsteady(path))
     }
@@ -115,12 +115,7 @@ impl<'a> InRoot<'a> {
     }
 
     fn error(&self, operation: &'static str, path: &Path, errno: Errno) -> Error {
-        Error::Refused(format!(
-            "cannot {operation} {} in the root file system {}: {}",
-            path.display(),
-            self.shown.display(),
-            std::io::Error::from(errno)
-        ))
+        Error::path(operation, self.shown.join(path.strip_prefix("/").unwrap_or(path)))(errno.into())
     }
 
     fn unsteady(&self, path: &Path) -> Error {

@@ -8,11 +8,11 @@ use std::path::Path;
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
-use nix::sys::stat::{Mode, fchmod, fstat, mkdirat};
+use nix::sys::stat::{Mode, SFlag, fchmod, fstat, mkdirat};
 use nix::unistd::{fchown, geteuid};
 
 use super::Owner;
-use super::resolve::{NO_LINKS, open_for};
+use super::resolve::{kind, no_links, open_for};
 
 /// Makes the directory, or opens the one that is there, which stays as it is.
 ///
@@ -20,17 +20,17 @@ use super::resolve::{NO_LINKS, open_for};
 /// ELOOP for a link, ENOTDIR for anything else that is no directory; those of mkdirat(2) and fchown(2).
 pub(super) fn directory(parent: BorrowedFd<'_>, name: &OsStr, owner: Owner) -> nix::Result<OwnedFd> {
     match mkdirat(parent, name, Mode::S_IRWXU) {
-        Err(Errno::EEXIST) => return open_for(parent, Path::new(name), OFlag::O_PATH | OFlag::O_DIRECTORY, NO_LINKS),
+        Err(Errno::EEXIST) => return open_for(parent, Path::new(name), OFlag::O_PATH | OFlag::O_DIRECTORY, no_links()),
         done => done?,
     }
     // Opened to be read: fchmod(2) takes no O_PATH, and whether it is empty is looked at.
-    let made = open_for(parent, Path::new(name), OFlag::O_RDONLY | OFlag::O_DIRECTORY, NO_LINKS)?;
+    let made = open_for(parent, Path::new(name), OFlag::O_RDONLY | OFlag::O_DIRECTORY, no_links())?;
     // Who may write to the parent may have put another directory in its place, which is not to be given away. An empty one
     // of ours is worth no more than the one that was made.
     if fstat(&made)?.st_uid == geteuid().as_raw() && is_empty(&made)? {
         own(&made, owner)?;
     }
-    open_for(made.as_fd(), Path::new("."), OFlag::O_PATH | OFlag::O_DIRECTORY, NO_LINKS)
+    open_for(made.as_fd(), Path::new("."), OFlag::O_PATH | OFlag::O_DIRECTORY, no_links())
 }
 
 /// Makes an empty file, or opens what is there, if it is no directory; that stays as it is.
@@ -44,9 +44,9 @@ pub(super) fn file(parent: BorrowedFd<'_>, name: &OsStr, owner: Owner) -> nix::R
         Err(Errno::EEXIST) => {}
         Err(e) => return Err(e),
     }
-    let found = open_for(parent, Path::new(name), OFlag::O_PATH, NO_LINKS)?;
-    match super::resolve::kind(&fstat(&found)?) {
-        nix::sys::stat::SFlag::S_IFDIR => Err(Errno::EISDIR),
+    let found = open_for(parent, Path::new(name), OFlag::O_PATH, no_links())?;
+    match kind(&fstat(&found)?) {
+        SFlag::S_IFDIR => Err(Errno::EISDIR),
         _ => Ok(found),
     }
 }

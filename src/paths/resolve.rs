@@ -12,9 +12,15 @@ use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2, readlink};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 
 use crate::error::{Error, Result};
+use crate::weaken;
 
 /// No symbolic link anywhere, those of /proc (`/proc/self/fd/3`) included.
 pub(super) const NO_LINKS: ResolveFlag = ResolveFlag::RESOLVE_NO_SYMLINKS.union(ResolveFlag::RESOLVE_NO_MAGICLINKS);
+
+/// [`NO_LINKS`] for what is below a directory of somebody else's, but in tests of attacks.
+pub(super) fn no_links() -> ResolveFlag {
+    if weaken::is("symlinks") { ResolveFlag::empty() } else { NO_LINKS }
+}
 
 /// How often a path is tried while somebody moves what is on the way: the kernel then cannot tell whether it stays below.
 pub(super) const TRIES: u32 = 128;

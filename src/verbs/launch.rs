@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::container_info::put_in_force;
 use super::context::Context;
 use super::place::Host;
 use super::refuse::{unheeded, unsupported};
@@ -42,12 +43,13 @@ pub fn run(settings: &Settings, input: &mut impl Read, stayed: Option<Stayed>) -
 pub fn order(
     context: &Context,
     record: Vec<u8>,
-    launch: Launch,
+    mut launch: Launch,
     untrusted: &Untrusted,
     stayed: Option<Stayed>,
 ) -> Result<Order> {
     let id = ContainerId::new(&launch.container_id.value)?;
-    unsupported(&launch, &context.config.isolation, |text| context.warn(&text))?;
+    let by_default = put_in_force(&mut launch, context.config.filesystem.default_container_info.as_deref())?;
+    unsupported(&launch, by_default, &context.config.isolation, |text| context.warn(&text))?;
     if let Some(text) = stayed.and_then(|stayed| stayed.warning()) {
         context.warn(&text);
     }

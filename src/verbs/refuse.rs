@@ -3,24 +3,34 @@
 #![forbid(unsafe_code)]
 
 use crate::error::{Error, Result};
+use crate::isolators::takes_volumes;
 use crate::protocol::mesos::container_info::Type;
 use crate::protocol::mesos::containerizer::Launch;
 use crate::protocol::mesos::{CommandInfo, ContainerInfo};
 use crate::protocol::resources::has_persistent_volume;
 
-/// Refuses what is not supported, with `isolation` (as in the flag) in force; what can be ignored is handed to `warn`.
+/// Refuses what is not supported with this `isolation`; what can be ignored is handed to `warn`. `executor_info` has the
+/// ContainerInfo that is in force, which is that of `--default_container_info` if `by_default`.
 ///
 /// # Errors
 /// The first field that is not supported.
-pub fn unsupported(launch: &Launch, isolation: &[String], mut warn: impl FnMut(String)) -> Result<()> {
+pub fn unsupported(
+    launch: &Launch,
+    by_default: bool,
+    isolation: &[String],
+    mut warn: impl FnMut(String),
+) -> Result<()> {
     let task = launch.task_info.as_ref();
     let executor = launch.executor_info.as_ref();
     let containers = [
-        ("task_info", task.and_then(|t| t.container.as_ref())),
-        ("executor_info", executor.and_then(|e| e.container.as_ref())),
+        ("task_info.container", task.and_then(|t| t.container.as_ref())),
+        (
+            if by_default { "--default_container_info" } else { "executor_info.container" },
+            executor.and_then(|e| e.container.as_ref()),
+        ),
     ];
     for (field, info) in containers.iter().filter_map(|(field, info)| Some((field, (*info)?))) {
-        container(field, info)?;
+        container(field, info, isolation)?;
     }
     // The same stands in both for a command task: one warning.
     let infos = || containers.iter().filter_map(|(_, info)| *info);
@@ -79,35 +89,33 @@ pub fn unheeded(info: Option<&ContainerInfo>, isolation: &[String]) -> Vec<Strin
     warnings
 }
 
-fn container(field: &str, info: &ContainerInfo) -> Result<()> {
+fn container(field: &str, info: &ContainerInfo, isolation: &[String]) -> Result<()> {
     let refuse = |what: String, advice| Err(Error::Unsupported { what, advice });
     if info.r#type == Type::Docker as i32 || info.docker.is_some() {
         let image = info.docker.as_ref().map_or("", |d| d.image.as_str());
         return refuse(
-            format!("a docker container ({field}.container.type DOCKER, image \"{}\")", image.escape_default()),
+            format!("a docker container ({field}.type DOCKER, image \"{}\")", image.escape_default()),
             "add the docker containerizer before this one (--containerizers=docker,external)",
         );
     }
     if info.r#type != Type::Mesos as i32 {
         return refuse(
-            format!("a container of unknown type {} ({field}.container.type)", info.r#type),
+            format!("a container of unknown type {} ({field}.type)", info.r#type),
             "only type MESOS is known",
         );
     }
     if info.mesos.as_ref().is_some_and(|m| m.image.is_some()) {
         return refuse(
-            format!("an image ({field}.container.mesos.image)"),
+            format!("an image ({field}.mesos.image)"),
             "the task would run in the host's file system; run it with the agent's own containerizer",
         );
     }
-    if let Some(volume) = info.volumes.first() {
-        return refuse(
-            format!(
-                "a volume ({field}.container.volumes: container_path \"{}\")",
-                volume.container_path.escape_default()
-            ),
-            "the task would see the host's directory; run it with the agent's own containerizer",
-        );
+    if let Some(volume) = info.volumes.first().filter(|_| !takes_volumes(isolation)) {
+        return Err(Error::Refused(format!(
+            "a volume ({field}.volumes: container_path \"{}\") needs filesystem/linux or filesystem/shared in --isolation: \
+             without, the task would see the host's directory",
+            volume.container_path.escape_default()
+        )));
     }
     Ok(())
 }

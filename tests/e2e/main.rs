@@ -18,6 +18,7 @@ mod fetching;
 mod fetching_cache;
 mod fetching_http;
 mod fetching_users;
+mod filesystem;
 mod fixtures;
 mod full_disk;
 mod inside;

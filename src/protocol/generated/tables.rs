@@ -585,6 +585,10 @@ pub(in crate::protocol) static MESSAGES: [MessageEntry; 84] = [
     },
 ];
 
+impl Described for mesos::ContainerInfo {
+    const INDEX: TableIndex = TableIndex(4);
+}
+
 impl Described for mesos::ResourceStatistics {
     const INDEX: TableIndex = TableIndex(46);
 }
