@@ -63,7 +63,7 @@ use crate::protocol::state::Process;
 
 pub use crate::sys::{Capabilities, Content, Mount, Privileges, Rlimit, Root, Source, Stage, mount};
 pub use members::Members;
-pub use preparation::Preparation;
+pub use preparation::{Filter, Preparation};
 
 /// What an isolator remembers of one container, in a form of its own.
 pub type Facts = Vec<u8>;

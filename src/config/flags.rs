@@ -6,6 +6,7 @@ pub(super) mod fetching;
 pub(super) mod filesystem;
 pub(super) mod limits;
 pub(super) mod namespaces;
+pub(super) mod seccomp;
 
 use std::ffi::OsString;
 
@@ -145,6 +146,8 @@ pub const FLAGS: &[Flag] = &[
     limits::UMASK,
     limits::OOM_SCORE_ADJ,
     namespaces::PID1,
+    seccomp::SECCOMP_CONFIG_DIR,
+    seccomp::SECCOMP_PROFILE_NAME,
     FORMAT,
     QUIET,
 ];

@@ -19,6 +19,7 @@ mod in_force;
 mod limits;
 mod namespaces;
 pub mod rlimit;
+mod seccomp;
 mod settings;
 mod sources;
 mod untrusted;
@@ -37,6 +38,7 @@ pub use format::Format;
 pub use in_force::in_force;
 pub use limits::Limits;
 pub use namespaces::{Namespaces, Pid1};
+pub use seccomp::Seccomp;
 pub use settings::Settings;
 pub use untrusted::Untrusted;
 
@@ -85,6 +87,8 @@ pub struct Config {
     pub limits: Limits,
     /// What has to do with namespaces.
     pub namespaces: Namespaces,
+    /// What linux/seccomp goes by.
+    pub seccomp: Seccomp,
     /// No warnings on standard error.
     pub quiet: bool,
 }
@@ -145,6 +149,7 @@ impl Config {
             filesystem: Filesystem::resolve(sources)?,
             limits: Limits::resolve(sources)?,
             namespaces: Namespaces::resolve(sources)?,
+            seccomp: Seccomp::resolve(sources)?,
             quiet: sources.boolean(&flags::QUIET)?,
         })
     }

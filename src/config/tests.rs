@@ -125,6 +125,7 @@ fn the_defaults() {
             oom_score_adj: None,
         },
         namespaces: Namespaces { pid1: Pid1::Executor },
+        seccomp: Seccomp { seccomp_config_dir: None, seccomp_profile_name: None },
         quiet: false,
     };
     // What is none of ours is left alone.

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::{CString, OsString};
+use std::fmt;
 use std::path::PathBuf;
 
 use super::Facts;
@@ -30,6 +31,30 @@ pub struct Preparation {
     pub hostname: Option<CString>,
     /// What the container may do. Of several isolators the stricter holds.
     pub privileges: Privileges,
+    /// For `privileges.seccomp`, where it depends on what the other isolators want. Only one isolator may have one.
+    pub filter: Option<Filter>,
+}
+
+/// A filter of system calls that is made when all isolators have prepared.
+pub struct Filter(Make);
+
+type Make = Box<dyn FnOnce(u64) -> Result<Vec<libc::sock_filter>>>;
+
+impl Filter {
+    /// `make` gets the capabilities that the container's processes can have at most, one bit for each by its number.
+    pub fn new(make: impl FnOnce(u64) -> Result<Vec<libc::sock_filter>> + 'static) -> Filter {
+        Filter(Box::new(make))
+    }
+
+    pub(crate) fn make(self, capabilities: u64) -> Result<Vec<libc::sock_filter>> {
+        (self.0)(capabilities)
+    }
+}
+
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Filter")
+    }
 }
 
 impl Preparation {
@@ -50,6 +75,7 @@ impl Preparation {
         only_one("a place for the sandbox", &mut self.sandbox, next.sandbox)?;
         only_one("an init", &mut self.init, next.init)?;
         only_one("a hostname", &mut self.hostname, next.hostname)?;
+        only_one("a filter of system calls", &mut self.filter, next.filter)?;
         let (all, next) = (&mut self.privileges, next.privileges);
         all.no_new_privileges |= next.no_new_privileges;
         all.rlimits.extend(next.rlimits);

@@ -10,6 +10,7 @@ mod channel;
 mod charge;
 mod end;
 mod fetching;
+mod filter;
 mod gate;
 mod gone;
 mod launch;

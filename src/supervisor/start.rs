@@ -17,7 +17,7 @@ use super::gate::Gate;
 use super::launch::Order;
 use super::serve::{First, Serving};
 use super::setup::{Subject, setup};
-use super::{Charge, Outcome, fetching};
+use super::{Charge, Outcome, fetching, filter};
 use crate::config::Limits;
 use crate::container::{ContainerDir, ContainerId, Launched, Scope, Stage, identify};
 use crate::error::{Error, Result};
@@ -152,6 +152,7 @@ fn start(charge: &mut Charge, job: Job<'_>, streams: Option<Streams>, gate: &Gat
     let mut preparation =
         charge.set.prepare(&charge.dir, &Container { asked: Some(asked), ..charge.container(resources) })?;
 
+    filter::finish(&mut preparation, job.account)?;
     let environment = mem::take(&mut preparation.environment);
     let seen = preparation.sandbox.as_deref().map_or(OsStr::new(&sandbox_path), Path::as_os_str);
     let facts = Facts { launch: job.launch, sandbox: seen, isolators: &environment };

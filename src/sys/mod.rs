@@ -13,6 +13,7 @@ pub mod mount;
 mod perf;
 mod pidfd;
 mod rlimit;
+mod seccomp;
 mod setup;
 mod timer;
 
@@ -26,5 +27,6 @@ pub use ignored::is_ignored;
 pub use perf::{PerfCount, PerfCounter, PerfEvent, try_perf_cgroups, try_perf_event};
 pub use pidfd::{ExitInfo, Pidfd};
 pub use rlimit::rlimit;
+pub use seccomp::seccomp_available;
 pub use setup::{Capabilities, Content, Init, Mount, Privileges, Rlimit, Root, Setup, Source, Stage};
 pub use timer::{set_timer, timer};

@@ -37,6 +37,7 @@ mod rights;
 mod run;
 mod scale;
 mod scopes;
+mod seccomp;
 mod shell_kit;
 mod stand_in;
 mod start;
