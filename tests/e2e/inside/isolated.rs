@@ -12,7 +12,7 @@ use crate::agent::{Agent, Task, need_root};
 const NAMESPACES: [&str; 7] = ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"];
 
 /// Those namespaces that are not the host's.
-fn own_namespaces(report: &Report) -> BTreeSet<&'static str> {
+pub fn own_namespaces(report: &Report) -> BTreeSet<&'static str> {
     let host = |name: &str| fs::metadata(format!("/proc/self/ns/{name}")).unwrap().ino();
     NAMESPACES.into_iter().filter(|name| report.namespace(name) != host(name)).collect()
 }
@@ -22,7 +22,7 @@ fn agent(isolation: &str) -> Agent {
 }
 
 /// A task with this ContainerInfo of Mesos' own kind.
-fn with_container<'a>(task: Task<'a>, edit: impl Fn(Message) -> Message + 'a) -> Task<'a> {
+pub fn with_container<'a>(task: Task<'a>, edit: impl Fn(Message) -> Message + 'a) -> Task<'a> {
     task.edit(move |launch| {
         launch.edit(3, |executor| {
             let info = edit(Message::new().varint(1, 2));

@@ -5,6 +5,7 @@ mod compiled;
 mod isolated;
 mod plain;
 mod report;
+mod whole;
 
 use std::path::{Path, PathBuf};
 
