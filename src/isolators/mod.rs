@@ -32,6 +32,8 @@ pub struct Settings {
     pub isolator_dir: PathBuf,
     /// `--isolator_timeout`.
     pub isolator_timeout: Duration,
+    /// The agent's, if it is known.
+    pub work_dir: Option<PathBuf>,
     /// The flags that have to do with cgroups.
     pub cgroups: config::Cgroups,
     /// The flags about what a container's process may do and use.
@@ -48,6 +50,7 @@ impl Settings {
         Settings {
             isolator_dir: config.isolator_dir.clone(),
             isolator_timeout: config.isolator_timeout,
+            work_dir: config.work_dir.clone(),
             cgroups: config.cgroups.clone(),
             limits: config.limits.clone(),
             namespaces: config.namespaces.clone(),
@@ -66,9 +69,9 @@ impl Settings {
 type Maker = (&'static str, fn(&Settings) -> Box<dyn Isolator>);
 
 const BUILT_IN: &[Maker] = &[
-    (filesystem::POSIX, |_| Box::new(filesystem::Posix)),
+    (filesystem::POSIX, |settings| Box::new(filesystem::Posix::new(settings))),
     ("filesystem/shared", |_| Box::new(filesystem::Shared)),
-    ("filesystem/linux", |_| Box::new(filesystem::Linux)),
+    ("filesystem/linux", |settings| Box::new(filesystem::Linux::new(settings))),
     ("posix/cpu", |_| Box::new(posix::Cpu)),
     ("posix/mem", |_| Box::new(posix::Mem)),
     ("cgroups/cpu", |settings| Box::new(cgroups::Cpu::new(settings))),
@@ -111,6 +114,9 @@ pub fn resolve<'a>(
 ) -> Result<Vec<String>> {
     filesystem::in_front(all::resolve(names, settings, hierarchies)?)
 }
+
+/// The isolators that give persistent volumes to containers.
+pub const KEEP_VOLUMES: &[&str] = filesystem::KEEP_VOLUMES;
 
 /// Whether volumes can be had with this `--isolation`.
 pub fn takes_volumes(isolation: &[String]) -> bool {

@@ -28,6 +28,7 @@ mod launching;
 mod life;
 mod namespaces;
 mod operators_environment;
+mod persistent;
 mod programs;
 mod records;
 mod recovery;

@@ -11,13 +11,13 @@ use crate::agent::container::Container;
 use crate::agent::{Agent, Builder, need_root, skip};
 use crate::refusals::assert_says;
 
-const SECCOMP: &str = "--isolation=linux/seccomp";
+pub const SECCOMP: &str = "--isolation=linux/seccomp";
 const CALLS: &str = "ECP_E2E_CALLS";
 const X32_BIT: i64 = 0x4000_0000;
 const SIGSYS: i32 = 31;
 
 /// A command that makes these calls in turn and prints `NAME 0` or `NAME ERRNO` for each.
-fn calls(names: &str) -> String {
+pub fn calls(names: &str) -> String {
     let program = std::env::current_exe().unwrap();
     format!("{CALLS}='{names}' exec '{}' --exact seccomp::inside --nocapture --test-threads=1", program.display())
 }
@@ -81,12 +81,20 @@ fn x86_getpid() -> i64 {
     -38
 }
 
+/// Whether the kernel takes calls of 32-bit programs when there is no filter.
+pub fn has_x86() -> bool {
+    let directory = tempfile::tempdir().unwrap();
+    let status =
+        Command::new("sh").args(["-c", &calls("x86")]).current_dir(directory.path()).stdout(Stdio::null()).status();
+    cfg!(target_arch = "x86_64") && status.unwrap().success()
+}
+
 fn agent() -> Builder {
     Agent::builder().flag(SECCOMP)
 }
 
 /// What a task of this user has said about the calls, and its wait status.
-fn said(container: &Container<'_>) -> (String, i32) {
+pub fn said(container: &Container<'_>) -> (String, i32) {
     let status = container.complete().status.unwrap();
     (fs::read_to_string(container.path("said")).unwrap_or_default(), status)
 }
@@ -153,8 +161,7 @@ fn usual_programs_run_under_the_default_profile() {
 #[test]
 fn other_interfaces_do_not_get_by() {
     need_root!();
-    let outside = Command::new("sh").args(["-c", &calls("x86")]).current_dir("/tmp").stdout(Stdio::null()).status();
-    let has_x86 = cfg!(target_arch = "x86_64") && outside.unwrap().success();
+    let has_x86 = has_x86();
     let agent = agent().build();
     for name in ["x32", "x86"].iter().filter(|name| **name == "x32" || has_x86) {
         let container = agent.task(&calls(&format!("getppid {name} getppid"))).launch();

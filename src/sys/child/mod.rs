@@ -139,7 +139,8 @@ impl<'a> Child<'a> {
                 libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0);
             }
             let text = self.setup.oom_score_adj.as_bytes();
-            if (adj < 0 || libc::write(adj, text.as_ptr().cast(), text.len()) < 0) && self.setup.oom_score_adj_must_be {
+            let written = adj >= 0 && libc::write(adj, text.as_ptr().cast(), text.len()) >= 0;
+            if !written && self.setup.oom_score_adj_must_be {
                 self.fail(ChildStep::OomScoreAdj);
             }
             libc::close(adj);

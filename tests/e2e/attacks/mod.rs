@@ -3,6 +3,7 @@
 
 mod descriptors;
 mod ids;
+mod interfaces;
 mod own_program;
 mod state;
 mod streams;
