@@ -3,6 +3,7 @@
 
 pub(super) mod cgroups;
 pub(super) mod fetching;
+pub(super) mod userns;
 
 use std::ffi::OsString;
 
@@ -135,6 +136,7 @@ pub const FLAGS: &[Flag] = &[
     cgroups::PERF_INTERVAL,
     cgroups::PERF_DURATION,
     cgroups::SYSTEMD_SLICE,
+    userns::USERNS_RANGE,
     FORMAT,
     QUIET,
 ];

@@ -17,6 +17,7 @@ mod in_force;
 mod settings;
 mod sources;
 mod untrusted;
+mod userns;
 pub mod values;
 
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use format::Format;
 pub use in_force::in_force;
 pub use settings::Settings;
 pub use untrusted::Untrusted;
+pub use userns::{IdRange, Userns};
 
 use file::FileError;
 use sources::Sources;
@@ -71,6 +73,8 @@ pub struct Config {
     pub isolator_timeout: Duration,
     /// What has to do with cgroups.
     pub cgroups: Cgroups,
+    /// What has to do with user namespaces.
+    pub userns: Userns,
     /// No warnings on standard error.
     pub quiet: bool,
 }
@@ -128,6 +132,7 @@ impl Config {
             isolator_dir: sources.path(&flags::ISOLATOR_DIR)?.unwrap_or_default(),
             isolator_timeout: sources.timeout(&flags::ISOLATOR_TIMEOUT)?,
             cgroups: Cgroups::resolve(sources)?,
+            userns: Userns::resolve(sources)?,
             quiet: sources.boolean(&flags::QUIET)?,
         })
     }

@@ -42,6 +42,7 @@ fn other_value(flag: &Flag) -> &'static str {
     match flag.kind {
         _ if flag.name == "launcher" => "posix",
         _ if flag.name == "fetch_as" => "root",
+        _ if flag.name == "userns_range" => "100000-165535",
         Kind::Text | Kind::List => "other",
         Kind::Path => "/other",
         Kind::Bool if flag.default == "true" => "false",
@@ -112,6 +113,7 @@ fn the_defaults() {
             perf_duration: Duration::from_secs(10),
             systemd_slice: Some("mesos_executors.slice".to_owned()),
         },
+        userns: Userns { userns_range: None },
         quiet: false,
     };
     // What is none of ours is left alone.

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::{CString, OsString};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use super::Facts;
@@ -24,10 +25,25 @@ pub struct Preparation {
     pub root: Option<Root>,
     /// Where the container sees its sandbox; None: where the host has it. Only one isolator may say so.
     pub sandbox: Option<PathBuf>,
+    /// A user namespace, and who owns files in it. Only one isolator may have one.
+    pub user: Option<UserNamespace>,
     /// For a UTS namespace.
     pub hostname: Option<CString>,
     /// What the container may do. Of several isolators the stricter holds.
     pub privileges: Privileges,
+}
+
+/// A user namespace for the container. The first process enters it when all that takes the host's root is done, and then
+/// becomes the container's user.
+#[derive(Debug)]
+pub struct UserNamespace {
+    /// The namespace: the container's ids from 0 on are those of [`Isolator::ids`](super::Isolator::ids).
+    pub namespace: OwnedFd,
+    /// One by which every [`Source::Mapped`](crate::sys::Source::Mapped) is mapped: inside it is what is on the disk.
+    pub files: OwnedFd,
+    /// Whether it makes files of root's on the disk out of those of the container's root: they must then be where set-user-id
+    /// means nothing.
+    pub keeps_root: bool,
 }
 
 impl Preparation {
@@ -41,6 +57,7 @@ impl Preparation {
         self.mounts.extend(next.mounts);
         only_one("a root directory", &mut self.root, next.root)?;
         only_one("a place for the sandbox", &mut self.sandbox, next.sandbox)?;
+        only_one("a user namespace", &mut self.user, next.user)?;
         only_one("a hostname", &mut self.hostname, next.hostname)?;
         let (all, next) = (&mut self.privileges, next.privileges);
         all.no_new_privileges |= next.no_new_privileges;

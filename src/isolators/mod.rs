@@ -3,6 +3,7 @@
 
 mod all;
 mod cgroups;
+mod namespaces;
 mod posix;
 mod program;
 mod set;
@@ -27,6 +28,8 @@ pub struct Settings {
     pub isolator_timeout: Duration,
     /// The flags that have to do with cgroups.
     pub cgroups: config::Cgroups,
+    /// The flags that have to do with user namespaces.
+    pub userns: config::Userns,
 }
 
 impl Settings {
@@ -36,6 +39,7 @@ impl Settings {
             isolator_dir: config.isolator_dir.clone(),
             isolator_timeout: config.isolator_timeout,
             cgroups: config.cgroups.clone(),
+            userns: config.userns,
         }
     }
 
@@ -61,6 +65,7 @@ const BUILT_IN: &[Maker] = &[
     ("cgroups/hugetlb", |settings| Box::new(cgroups::Hugetlb::new(settings))),
     ("cgroups/net_cls", |settings| Box::new(cgroups::NetCls::new(settings))),
     ("cgroups/perf_event", |settings| Box::new(cgroups::PerfEvent::new(settings))),
+    ("namespaces/user", |settings| Box::new(namespaces::User::new(settings))),
 ];
 
 /// Names that stand for several; those of the built-in containerizer.

@@ -12,6 +12,7 @@ mod end;
 mod fetching;
 mod gate;
 mod gone;
+mod ids;
 mod launch;
 mod serve;
 mod setup;

@@ -5,6 +5,8 @@ use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use nix::unistd::{Gid, Uid};
+
 use crate::container::ContainerId;
 use crate::error::{Error, Result};
 use crate::isolator::Preparation;
@@ -19,7 +21,7 @@ use crate::weaken;
 /// # Errors
 /// A sandbox whose path cannot be resolved.
 pub(super) fn setup(preparation: Preparation, sandbox: &Path) -> Result<(u64, Setup)> {
-    let Preparation { mounts, root, sandbox: seen, hostname, privileges, mut namespaces, .. } = preparation;
+    let Preparation { mounts, root, sandbox: seen, hostname, user, privileges, mut namespaces, .. } = preparation;
     let new_mounts = libc::CLONE_NEWNS as u64;
     if !mounts.is_empty() || root.is_some() {
         namespaces |= new_mounts;
@@ -39,7 +41,19 @@ pub(super) fn setup(preparation: Preparation, sandbox: &Path) -> Result<(u64, Se
         })?);
     }
     let resolve = if weaken::is("symlinks") { 0 } else { BENEATH };
-    Ok((namespaces, Setup { root, mounts, directory, hostname, privileges, resolve, ..Setup::default() }))
+    let user_namespace = user.map(|user| user.namespace);
+    let setup = Setup {
+        root,
+        mounts,
+        directory,
+        hostname,
+        user_namespace,
+        fasten_mounts: !weaken::is("fast-mounts"),
+        privileges,
+        resolve,
+        ..Setup::default()
+    };
+    Ok((namespaces, setup))
 }
 
 /// What a failure in the first process may have been about.
@@ -50,6 +64,8 @@ pub(super) struct Subject<'a> {
     pub(super) sandbox: String,
     /// Whom it was to become.
     pub(super) account: &'a Account,
+    /// Whom it was to become outside of its user namespace, if it has one.
+    pub(super) outside: Option<(Uid, Gid)>,
     /// The container.
     pub(super) id: &'a ContainerId,
 }
@@ -60,7 +76,18 @@ impl Subject<'_> {
         let user = self.account.name.as_deref().unwrap_or("the agent's user").to_owned();
         let privileges = &setup.privileges;
         let (step, subject) = match failure.step {
-            ChildStep::Exec => return Error::NotExecuted { program: self.command, source: failure.source },
+            ChildStep::Exec => {
+                let denied = failure.source.raw_os_error() == Some(libc::EACCES);
+                let program = match self.outside.filter(|_| denied) {
+                    None => self.command,
+                    Some((uid, _)) => format!(
+                        "{} as uid {uid} of the host, which is nobody there (isolator namespaces/user): the program, and all \
+                         directories above it, have to be open to others",
+                        self.command
+                    ),
+                };
+                return Error::NotExecuted { program, source: failure.source };
+            }
             ChildStep::Cgroups => ("join the cgroups of", self.id.to_string()),
             ChildStep::Directory => match &setup.directory {
                 Some(seen) => ("change to the sandbox in the container,", seen.to_string_lossy().into_owned()),
@@ -80,6 +107,7 @@ impl Subject<'_> {
                 "set the resource limit",
                 privileges.rlimits.get(failure.number).map(|l| format!("{l:?}")).unwrap_or_default(),
             ),
+            ChildStep::UserNamespace => ("enter the user namespace of", self.id.to_string()),
             ChildStep::Capabilities => ("set the capabilities of", user),
             ChildStep::NoNewPrivileges => ("set no_new_privs for", self.command),
             ChildStep::Seccomp => ("set the seccomp filter of", self.command),

@@ -14,6 +14,7 @@ mod perf;
 mod pidfd;
 mod setup;
 mod timer;
+mod user_namespace;
 
 pub use bpf::{Instruction, attach_device_program, load_device_program};
 pub use child::ChildStep;
@@ -26,3 +27,4 @@ pub use perf::{PerfCount, PerfCounter, PerfEvent, try_perf_cgroups, try_perf_eve
 pub use pidfd::{ExitInfo, Pidfd};
 pub use setup::{Capabilities, Mount, Privileges, Rlimit, Root, Setup, Source, Stage};
 pub use timer::{set_timer, timer};
+pub use user_namespace::user_namespace;

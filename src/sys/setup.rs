@@ -17,6 +17,10 @@ pub struct Setup {
     pub directory: Option<CString>,
     /// For a UTS namespace of its own.
     pub hostname: Option<CString>,
+    /// The user namespace that it enters when all of the above is done, and in which its credentials are meant.
+    pub user_namespace: Option<OwnedFd>,
+    /// It enters after the mounts were made, so that they can neither be unmounted there nor get other attributes.
+    pub fasten_mounts: bool,
     /// What it may do.
     pub privileges: Privileges,
     /// What the kernel's OOM killer adds to its badness: proc(5), -1000 to 1000.
@@ -34,6 +38,8 @@ impl Default for Setup {
             mounts: Vec::new(),
             directory: None,
             hostname: None,
+            user_namespace: None,
+            fasten_mounts: true,
             privileges: Privileges::default(),
             oom_score_adj: c"0".into(),
             umask: 0o022,
@@ -73,7 +79,10 @@ pub struct Mount {
 pub enum Source {
     /// A tree of mounts that is nowhere yet: [`super::mount::open_tree`], [`super::mount::Configured::make`].
     Tree(OwnedFd),
-    /// The same; left out if there is nothing at that path.
+    /// The same, of files of the container's own: in a user namespace they have to show the owners that they have outside of
+    /// it, which is seen to before the clone. Its attributes but RDONLY are those that the host has there.
+    Mapped(OwnedFd),
+    /// As `Tree`; left out if there is nothing at that path.
     TreeIfThere(OwnedFd),
     /// A file system that shows the namespaces of who makes it, as `proc`.
     Fresh {

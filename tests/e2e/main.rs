@@ -22,6 +22,7 @@ mod json;
 mod known_failures;
 mod launching;
 mod life;
+mod namespaces;
 mod operators_environment;
 mod programs;
 mod records;

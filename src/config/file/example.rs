@@ -40,6 +40,7 @@ fn sample(flag: &Flag) -> &'static str {
         "cgroups_net_cls_primary_handle" => "0x0012",
         "cgroups_net_cls_secondary_handles" => "0x0001,0xffff",
         "perf_events" => "task-clock,context-switches",
+        "userns_range" => "524288-589823",
         other => panic!("{other} has no default: give it an example here"),
     }
 }

@@ -95,6 +95,7 @@ fn value_of(flag: &'static Flag) -> BoxedStrategy<String> {
     match flag.kind {
         _ if flag.name == "launcher" => prop_oneof![Just("linux".to_owned()), Just("posix".to_owned())].boxed(),
         _ if flag.name == "fetch_as" => prop_oneof![Just("user".to_owned()), Just("root".to_owned())].boxed(),
+        _ if flag.name == "userns_range" => (65536..70000u32).prop_map(|first| format!("{first}-70000")).boxed(),
         _ if flag.name == "cgroups_root" || flag.name == "systemd_slice" => "[a-z]{1,8}".boxed(),
         Kind::Text => "[^\0\r\n]*[^\0\\s]".boxed(),
         Kind::Path => "/[^\0]*".boxed(),

@@ -5,6 +5,7 @@ mod exec;
 mod mounts;
 mod privileges;
 mod step;
+mod user_namespace;
 
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, RawFd};
@@ -84,6 +85,9 @@ impl<'a> Child<'a> {
                 && libc::sethostname(name.as_ptr(), name.as_bytes().len()) < 0
             {
                 self.fail(ChildStep::Hostname);
+            }
+            if !self.setup.fasten_mounts {
+                self.enter_user_namespace();
             }
             self.mount();
             self.drop_privileges();

@@ -71,7 +71,7 @@ impl Child<'_> {
             }
             let at = at as i32;
             let tree = match &mount.source {
-                Source::Tree(tree) | Source::TreeIfThere(tree) => i64::from(tree.as_raw_fd()),
+                Source::Tree(tree) | Source::Mapped(tree) | Source::TreeIfThere(tree) => i64::from(tree.as_raw_fd()),
                 Source::Fresh { kind, attributes } => fresh(kind, *attributes),
                 Source::ReadOnly => read_only(at),
             };

@@ -4,7 +4,7 @@
 use super::{Child, ChildStep};
 
 impl Child<'_> {
-    /// Limits, then the user's groups, group and user.
+    /// Limits, then the user namespace, in which no limit could be raised, then the user's groups, group and user.
     ///
     /// # Safety
     /// As `run`.
@@ -18,6 +18,9 @@ impl Child<'_> {
                 if libc::syscall(libc::SYS_prlimit64, 0, limit.resource, &raw const value, old) < 0 {
                     self.fail_at(ChildStep::Rlimit, number);
                 }
+            }
+            if self.setup.fasten_mounts {
+                self.enter_user_namespace();
             }
             if let Some(to) = self.credentials {
                 // The raw calls: glibc's would look for other threads.

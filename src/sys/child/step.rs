@@ -31,6 +31,8 @@ pub enum ChildStep {
     Root,
     /// One of [`Privileges::rlimits`](crate::sys::Privileges::rlimits), by its number.
     Rlimit,
+    /// Entering the user namespace, with the mounts made fast.
+    UserNamespace,
     /// Setting capabilities.
     Capabilities,
     /// prctl(PR_SET_NO_NEW_PRIVS).
@@ -42,7 +44,7 @@ pub enum ChildStep {
 }
 
 impl ChildStep {
-    const ALL: [ChildStep; 17] = {
+    const ALL: [ChildStep; 18] = {
         use ChildStep::*;
         [
             Session,
@@ -58,6 +60,7 @@ impl ChildStep {
             Mount,
             Root,
             Rlimit,
+            UserNamespace,
             Capabilities,
             NoNewPrivileges,
             Seccomp,

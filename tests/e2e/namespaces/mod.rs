@@ -1,0 +1,3 @@
+//! Namespaces of a container's own.
+
+mod user;
