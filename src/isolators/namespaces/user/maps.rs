@@ -12,16 +12,23 @@ pub(super) fn all(range: IdRange) -> String {
     format!("0 {} {}\n", range.first, range.size)
 }
 
-/// The map of its files, `on-disk outside count`. What is the account's own on the disk is so inside. All other ids of the
-/// container's stand on the disk as they are outside: a file that root inside makes is nobody's there, be it set-user-id or not
-/// (but if the account is root).
+/// The map of its files, `on-disk outside count`. The account's own id on the disk and the one that it has outside change places,
+/// so what is the account's on the disk is so inside. All others are left as they are: a file that root inside makes is nobody's
+/// on the disk, be it set-user-id or not (but if the account is root), and one of a host's user or group that the container does
+/// not have can still be written by whom its mode lets. (One whose owner or group were not in the map could be by nobody.)
 pub(super) fn files(range: IdRange, own: u32) -> String {
-    let IdRange { first, size } = range;
-    let mut map = format!("{own} {} 1\n", first + own);
-    for (from, count) in [(first, own), (first + own + 1, size - own - 1)] {
-        if count > 0 {
-            let _ = writeln!(map, "{from} {from} {count}");
-        }
+    let outside = range.first + own;
+    let mut map = String::new();
+    // -1 is no id.
+    let extents = [
+        (0, 0, own),
+        (own, outside, 1),
+        (own + 1, own + 1, outside - own - 1),
+        (outside, own, 1),
+        (outside + 1, outside + 1, u32::MAX - outside - 1),
+    ];
+    for (disk, outside, count) in extents.into_iter().filter(|(_, _, count)| *count > 0) {
+        let _ = writeln!(map, "{disk} {outside} {count}");
     }
     map
 }
@@ -64,10 +71,11 @@ mod tests {
     #[test]
     fn only_the_accounts_own_files_keep_their_owner() {
         assert_eq!(all(RANGE), "0 100000 1001\n");
-        assert_eq!(files(RANGE, 7), "7 100007 1\n100000 100000 7\n100008 100008 993\n");
-        assert_eq!(files(RANGE, 0), "0 100000 1\n100001 100001 1000\n");
-        assert_eq!(files(RANGE, 1000), "1000 101000 1\n100000 100000 1000\n");
-        assert_eq!(files(IdRange { first: 100_000, size: 1 }, 0), "0 100000 1\n");
+        let rest = "100008 100008 4294867287\n";
+        assert_eq!(files(RANGE, 7), format!("0 0 7\n7 100007 1\n8 8 99999\n100007 7 1\n{rest}"));
+        assert_eq!(files(RANGE, 0), "0 100000 1\n1 1 99999\n100000 0 1\n100001 100001 4294867294\n");
+        let last = IdRange { first: u32::MAX - 1, size: 1 };
+        assert_eq!(files(last, 0), "0 4294967294 1\n1 1 4294967293\n4294967294 0 1\n");
     }
 
     #[test]

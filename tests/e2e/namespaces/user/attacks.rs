@@ -53,7 +53,8 @@ fn root_inside_is_nobody_outside() {
         "echo 1 > /proc/sys/kernel/sysrq || echo x > /proc/sysrq-trigger".to_owned(),
         "hostname other".to_owned(),
         "chown 65536 stderr".to_owned(),
-        "dmesg -c || mount -t ext4 /dev/vda /mnt || losetup -f".to_owned(),
+        "mount -t ext4 /dev/vda /mnt || mount -t overlay none /mnt -o lowerdir=/etc,upperdir=/usr,workdir=/usr"
+            .to_owned(),
         "ulimit -Hn 10000000".to_owned(),
         "echo -1000 > /proc/self/oom_score_adj".to_owned(),
         "nsenter -t 1 -m true || nsenter -t 1 -p true || nsenter -t 1 -U true".to_owned(),

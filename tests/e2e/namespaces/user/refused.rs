@@ -15,8 +15,7 @@ fn there_must_be_ids_that_are_nobodys() {
     let reason = agent.task("exit 0").refused();
     assert_says(&reason, &["namespaces/user", "--userns_range=524288-589823", "/etc/subuid"]);
     for range in ["0-65535", "1000", "100000-99999", "x-y"] {
-        let agent = Agent::builder().flag(&format!("--userns_range={range}")).build();
-        let reason = agent.task("exit 0").refused();
+        let reason = agent.task("exit 0").flag(&format!("--userns_range={range}")).refused();
         assert_says(&reason, &["userns_range", range, "65536"]);
     }
 }
