@@ -62,9 +62,9 @@ use crate::protocol::mesos::containerizer::Launch;
 use crate::protocol::mesos::{ContainerInfo, Resource, ResourceStatistics};
 use crate::protocol::state::Process;
 
-pub use crate::sys::{Capabilities, Mount, Privileges, Rlimit, Root, Source, Stage, mount};
+pub use crate::sys::{Capabilities, Content, Mount, Privileges, Rlimit, Root, Source, Stage, mount};
 pub use members::Members;
-pub use preparation::{Preparation, UserNamespace};
+pub use preparation::{Filter, Preparation, UserNamespace};
 
 /// What an isolator remembers of one container, in a form of its own.
 pub type Facts = Vec<u8>;
@@ -227,6 +227,11 @@ pub trait Isolator {
     /// The agent destroys the container.
     fn update(&self, _container: &Container<'_>, _facts: &Facts) -> Result<Option<Facts>> {
         Ok(None)
+    }
+
+    /// Whether [`usage`](Isolator::usage) has anything to say. If not it is not called, and no facts are read for it.
+    fn measures(&self) -> bool {
+        true
     }
 
     /// Fills in what this isolator measures. Several calls may run at once.

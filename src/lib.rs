@@ -2,11 +2,12 @@
 //!
 //! The rooms, from the top down; imports point downwards only:
 //! [`run`] → [`cli`], [`verbs`] → [`agent`], [`supervisor`] → [`isolators`] → [`isolator`] → [`launcher`], [`fetcher`] → [`container`] →
-//! [`cgroup`], [`config`], [`view`], [`proc`], [`protocol`] → [`step`], [`weaken`], [`error`], [`sys`].
+//! [`cgroup`], [`config`], [`view`], [`paths`], [`proc`], [`protocol`] → `beside`, [`step`], [`weaken`], [`error`], [`sys`].
 //! Every unsafe line stands in [`sys`]; all other modules forbid unsafe code.
 #![deny(unsafe_code)]
 
 pub mod agent;
+mod beside;
 pub mod cgroup;
 pub mod cli;
 pub mod config;
@@ -16,9 +17,11 @@ pub mod fetcher;
 pub mod isolator;
 pub mod isolators;
 pub mod launcher;
+pub mod paths;
 pub mod proc;
 pub mod protocol;
 pub mod run;
+pub mod seccomp;
 pub mod step;
 pub mod supervisor;
 pub mod sys;

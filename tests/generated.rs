@@ -85,10 +85,10 @@ fn tables(pool: &DescriptorPool) -> String {
     }
     text.push_str("];\n");
 
-    // The messages that are whole records. The names of most others in package mesos are not those of their structs.
+    // The messages that are whole records, and one that a flag has. The names of most others in package mesos are not those of their structs.
     for message in messages.iter().filter(|message| message.parent_message().is_none()) {
         let package = message.package_name();
-        if package == "mesos" && message.name() != "ResourceStatistics" {
+        if package == "mesos" && !["ContainerInfo", "ResourceStatistics"].contains(&message.name()) {
             continue;
         }
         let path = package.trim_start_matches("mesos_ecp.").replace('.', "::");

@@ -3,6 +3,10 @@
 
 pub(super) mod cgroups;
 pub(super) mod fetching;
+pub(super) mod filesystem;
+pub(super) mod limits;
+pub(super) mod namespaces;
+pub(super) mod seccomp;
 pub(super) mod userns;
 
 use std::ffi::OsString;
@@ -136,6 +140,15 @@ pub const FLAGS: &[Flag] = &[
     cgroups::PERF_INTERVAL,
     cgroups::PERF_DURATION,
     cgroups::SYSTEMD_SLICE,
+    filesystem::DEFAULT_CONTAINER_INFO,
+    limits::EFFECTIVE_CAPABILITIES,
+    limits::BOUNDING_CAPABILITIES,
+    limits::DEFAULT_RLIMITS,
+    limits::UMASK,
+    limits::OOM_SCORE_ADJ,
+    namespaces::PID1,
+    seccomp::SECCOMP_CONFIG_DIR,
+    seccomp::SECCOMP_PROFILE_NAME,
     userns::USERNS_RANGE,
     FORMAT,
     QUIET,
@@ -251,7 +264,11 @@ mod tests {
     #[test]
     fn names_are_distinct_and_make_good_variables() {
         for (index, flag) in FLAGS.iter().enumerate() {
-            assert!(flag.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{}", flag.name);
+            assert!(
+                flag.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'),
+                "{}",
+                flag.name
+            );
             // `--no-NAME` is how a boolean is unset, so no name may look like that.
             assert!(!flag.name.starts_with("no_") && !flag.name.starts_with("no-"), "{}", flag.name);
             assert!(FLAGS[index + 1..].iter().all(|other| other.name != flag.name), "{} twice", flag.name);

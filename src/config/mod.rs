@@ -5,15 +5,21 @@
 //! table [`FLAGS`].
 #![forbid(unsafe_code)]
 
+pub mod capability;
 mod cgroups;
 mod closest;
 mod error;
 mod fetching;
 pub mod file;
+mod filesystem;
 mod flags;
 mod format;
 mod found;
 mod in_force;
+mod limits;
+mod namespaces;
+pub mod rlimit;
+mod seccomp;
 mod settings;
 mod sources;
 mod untrusted;
@@ -27,9 +33,13 @@ pub use cgroups::{Cgroups, Launcher};
 pub(crate) use closest::closest;
 pub use error::ConfigError;
 pub use fetching::{FetchAs, Fetching};
+pub use filesystem::Filesystem;
 pub use flags::{FLAGS, Flag, Kind, VARIABLE_PREFIX};
 pub use format::Format;
 pub use in_force::in_force;
+pub use limits::Limits;
+pub use namespaces::{Namespaces, Pid1};
+pub use seccomp::Seccomp;
 pub use settings::Settings;
 pub use untrusted::Untrusted;
 pub use userns::{IdRange, Userns};
@@ -73,6 +83,14 @@ pub struct Config {
     pub isolator_timeout: Duration,
     /// What has to do with cgroups.
     pub cgroups: Cgroups,
+    /// What has to do with file systems.
+    pub filesystem: Filesystem,
+    /// What a container's process may do and use.
+    pub limits: Limits,
+    /// What has to do with namespaces.
+    pub namespaces: Namespaces,
+    /// What linux/seccomp goes by.
+    pub seccomp: Seccomp,
     /// What has to do with user namespaces.
     pub userns: Userns,
     /// No warnings on standard error.
@@ -132,6 +150,10 @@ impl Config {
             isolator_dir: sources.path(&flags::ISOLATOR_DIR)?.unwrap_or_default(),
             isolator_timeout: sources.timeout(&flags::ISOLATOR_TIMEOUT)?,
             cgroups: Cgroups::resolve(sources)?,
+            filesystem: Filesystem::resolve(sources)?,
+            limits: Limits::resolve(sources)?,
+            namespaces: Namespaces::resolve(sources)?,
+            seccomp: Seccomp::resolve(sources)?,
             userns: Userns::resolve(sources)?,
             quiet: sources.boolean(&flags::QUIET)?,
         })

@@ -2,21 +2,27 @@
 #![forbid(unsafe_code)]
 
 mod all;
+mod capabilities;
 mod cgroups;
+pub mod filesystem;
 mod namespaces;
+mod nnp;
 mod posix;
 mod program;
+mod rlimits;
+mod seccomp;
 mod set;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::cgroup::Hierarchies;
 use crate::config::{self, Config};
 use crate::error::{Error, Result};
 use crate::isolator::Isolator;
 use crate::protocol::state::Checkpoint;
 
-pub use all::resolve;
+pub use capabilities::permitted;
 pub use set::Set;
 
 /// What isolators need to know of the configuration.
@@ -26,8 +32,16 @@ pub struct Settings {
     pub isolator_dir: PathBuf,
     /// `--isolator_timeout`.
     pub isolator_timeout: Duration,
+    /// The agent's, if it is known.
+    pub work_dir: Option<PathBuf>,
     /// The flags that have to do with cgroups.
     pub cgroups: config::Cgroups,
+    /// The flags about what a container's process may do and use.
+    pub limits: config::Limits,
+    /// Those that have to do with namespaces.
+    pub namespaces: config::Namespaces,
+    /// Those of linux/seccomp.
+    pub seccomp: config::Seccomp,
     /// The flags that have to do with user namespaces.
     pub userns: config::Userns,
 }
@@ -38,7 +52,11 @@ impl Settings {
         Settings {
             isolator_dir: config.isolator_dir.clone(),
             isolator_timeout: config.isolator_timeout,
+            work_dir: config.work_dir.clone(),
             cgroups: config.cgroups.clone(),
+            limits: config.limits.clone(),
+            namespaces: config.namespaces.clone(),
+            seccomp: config.seccomp.clone(),
             userns: config.userns,
         }
     }
@@ -54,6 +72,9 @@ impl Settings {
 type Maker = (&'static str, fn(&Settings) -> Box<dyn Isolator>);
 
 const BUILT_IN: &[Maker] = &[
+    (filesystem::POSIX, |settings| Box::new(filesystem::Posix::new(settings))),
+    ("filesystem/shared", |_| Box::new(filesystem::Shared)),
+    ("filesystem/linux", |settings| Box::new(filesystem::Linux::new(settings))),
     ("posix/cpu", |_| Box::new(posix::Cpu)),
     ("posix/mem", |_| Box::new(posix::Mem)),
     ("cgroups/cpu", |settings| Box::new(cgroups::Cpu::new(settings))),
@@ -65,6 +86,14 @@ const BUILT_IN: &[Maker] = &[
     ("cgroups/hugetlb", |settings| Box::new(cgroups::Hugetlb::new(settings))),
     ("cgroups/net_cls", |settings| Box::new(cgroups::NetCls::new(settings))),
     ("cgroups/perf_event", |settings| Box::new(cgroups::PerfEvent::new(settings))),
+    ("linux/capabilities", |settings| Box::new(capabilities::LinuxCapabilities::new(settings))),
+    ("posix/rlimits", |settings| Box::new(rlimits::Rlimits::new(settings))),
+    ("namespaces/pid", |settings| Box::new(namespaces::Pid::new(settings))),
+    ("namespaces/ipc", |settings| Box::new(namespaces::Ipc::new(settings))),
+    ("namespaces/uts", |settings| Box::new(namespaces::Uts::new(settings))),
+    ("namespaces/cgroup", |settings| Box::new(namespaces::Cgroup::new(settings))),
+    ("linux/nnp", |_| Box::new(nnp::Nnp)),
+    ("linux/seccomp", |settings| Box::new(seccomp::Seccomp::new(settings))),
     ("namespaces/user", |settings| Box::new(namespaces::User::new(settings))),
 ];
 
@@ -76,6 +105,27 @@ const ALIASES: &[(&str, &[&str])] =
 const ALL: &str = "cgroups/all";
 
 const PROGRAM: &str = "program/";
+
+/// The list with `cgroups/all` replaced by what it stands for here, and the one isolator for file systems in front:
+/// filesystem/posix if none is named. Asks for the hierarchies only if it has to.
+///
+/// # Errors
+/// `cgroups/all` stands for nothing here; two isolators for file systems.
+pub fn resolve<'a>(
+    names: &[String],
+    settings: &Settings,
+    hierarchies: impl FnOnce() -> Result<&'a Hierarchies>,
+) -> Result<Vec<String>> {
+    filesystem::in_front(all::resolve(names, settings, hierarchies)?)
+}
+
+/// The isolators that give persistent volumes to containers.
+pub const KEEP_VOLUMES: &[&str] = filesystem::KEEP_VOLUMES;
+
+/// Whether volumes can be had with this `--isolation`.
+pub fn takes_volumes(isolation: &[String]) -> bool {
+    isolation.iter().any(|name| filesystem::TAKE_VOLUMES.contains(&name.as_str()))
+}
 
 /// Makes the isolators of a list that [`resolve`] has been through, aliases resolved, each once, in the order of the list.
 ///

@@ -176,7 +176,7 @@ impl Set {
         statistics: &mut ResourceStatistics,
         mut failed: impl FnMut(String),
     ) {
-        for isolator in &self.list {
+        for isolator in self.list.iter().filter(|isolator| isolator.measures()) {
             let mut with = statistics.clone();
             let part = dir.facts(isolator.name()).and_then(|facts| isolator.usage(container, &facts, &mut with));
             match in_call(isolator.as_ref(), "usage", part) {

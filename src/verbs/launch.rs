@@ -6,9 +6,10 @@ use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::container_info::put_in_force;
 use super::context::Context;
 use super::place::Host;
-use super::refuse::unsupported;
+use super::refuse::{persistent_volumes, unheeded, unsupported};
 use crate::cli::Verb;
 use crate::config::{Config, FetchAs, Settings, Untrusted};
 use crate::container::{ContainerId, STATE_VERSION};
@@ -42,12 +43,13 @@ pub fn run(settings: &Settings, input: &mut impl Read, stayed: Option<Stayed>) -
 pub fn order(
     context: &Context,
     record: Vec<u8>,
-    launch: Launch,
+    mut launch: Launch,
     untrusted: &Untrusted,
     stayed: Option<Stayed>,
 ) -> Result<Order> {
     let id = ContainerId::new(&launch.container_id.value)?;
-    unsupported(&launch, |text| context.warn(&text))?;
+    let by_default = put_in_force(&mut launch, context.config.filesystem.default_container_info.as_deref())?;
+    unsupported(&launch, by_default, &context.config.isolation, |text| context.warn(&text))?;
     if let Some(text) = stayed.and_then(|stayed| stayed.warning()) {
         context.warn(&text);
     }
@@ -62,6 +64,8 @@ pub fn order(
     let account = account(launch.user.as_deref())?;
     let host = Host::default();
     let set = host.isolators(&context.config)?;
+    unheeded(executor.container.as_ref(), &set.names()).iter().for_each(|text| context.warn(text));
+    persistent_volumes(&executor.resources, &set.names())?;
     let (cgroups, unit) = host.place(&id, &context.config, &set).map_err(|e| context.scope.explain(&id, e))?;
     let inherited: Vec<(OsString, OsString)> = std::env::vars_os().collect();
     let job = job(&id, &executor.command, &sandbox, account.name.clone(), &context.config, &inherited, untrusted);
@@ -88,6 +92,7 @@ pub fn order(
         unit,
         fetch,
         fetch_timeout: context.config.fetch_timeout,
+        limits: context.config.limits.clone(),
         environment: inherited,
         checkpoint,
         scope: context.scope.clone(),

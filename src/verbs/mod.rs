@@ -2,6 +2,7 @@
 //! only with exit 0.
 #![forbid(unsafe_code)]
 
+mod container_info;
 mod containers;
 mod context;
 mod destroy;

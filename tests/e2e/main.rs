@@ -5,6 +5,8 @@
 mod agent;
 mod agent_command;
 mod agent_view;
+#[cfg(feature = "weakened")]
+mod attacks;
 mod cgroups;
 mod config_file;
 
@@ -16,23 +18,28 @@ mod fetching;
 mod fetching_cache;
 mod fetching_http;
 mod fetching_users;
+mod filesystem;
 mod fixtures;
 mod full_disk;
+mod inside;
 mod json;
 mod known_failures;
 mod launching;
 mod life;
 mod namespaces;
 mod operators_environment;
+mod persistent;
 mod programs;
 mod records;
 mod recovery;
 mod refusals;
 mod refused_fields;
 mod resources;
+mod rights;
 mod run;
 mod scale;
 mod scopes;
+mod seccomp;
 mod shell_kit;
 mod stand_in;
 mod start;

@@ -51,7 +51,7 @@ pub(super) const RUN: ToolAbout = ToolAbout {
         ("--uri=URI", "Something to fetch into the sandbox before the command starts. May be given several times."),
         (
             "--volume=HOST:CONTAINER[:ro|:rw]",
-            "A directory for the container. Refused so far, as launch does. May be given several times.",
+            "A directory or file of the host for the container, which needs filesystem/linux in --isolation. May be given several times.",
         ),
         ("--[no-]rm", "Remove the sandbox after the end. The default, but for --detach and --sandbox."),
         (

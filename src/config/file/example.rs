@@ -39,7 +39,16 @@ fn sample(flag: &Flag) -> &'static str {
         }
         "cgroups_net_cls_primary_handle" => "0x0012",
         "cgroups_net_cls_secondary_handles" => "0x0001,0xffff",
+        "default_container_info" => {
+            r#"{"type": "MESOS", "volumes": [{"host_path": ".private/tmp", "container_path": "/tmp", "mode": "RW"}]}"#
+        }
+        "effective_capabilities" => "none",
+        "bounding_capabilities" => r#"{"capabilities": ["NET_BIND_SERVICE", "NET_RAW"]}"#,
+        "default_rlimits" => "NOFILE=1024:4096,CORE=0",
+        "oom_score_adj" => "500",
         "perf_events" => "task-clock,context-switches",
+        "seccomp_config_dir" => "/etc/mesos-ecp/seccomp",
+        "seccomp_profile_name" => "default.json",
         "userns_range" => "524288-589823",
         other => panic!("{other} has no default: give it an example here"),
     }

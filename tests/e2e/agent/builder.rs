@@ -24,6 +24,7 @@ pub struct Builder {
     no_config_flag: bool,
     prefix: String,
     own_fetcher: Option<bool>,
+    outside_tmp: bool,
 }
 
 impl Builder {
@@ -108,8 +109,15 @@ impl Builder {
         self
     }
 
+    /// Has its directories in /var/tmp, for containers that have a /tmp of their own.
+    pub fn outside_tmp(mut self) -> Self {
+        self.outside_tmp = true;
+        self
+    }
+
     pub fn build(self) -> Agent {
-        let root = tempfile::Builder::new().prefix("ecp-e2e-").tempdir_in("/tmp").unwrap();
+        let place = if self.outside_tmp { "/var/tmp" } else { "/tmp" };
+        let root = tempfile::Builder::new().prefix("ecp-e2e-").tempdir_in(place).unwrap();
         fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let directory = |name: &str| {
             let path = root.path().join(name);

@@ -1,3 +1,1 @@
-//! Namespaces of a container's own.
 
-mod user;
