@@ -9,6 +9,19 @@ use std::{env, fs};
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    // mesos-ecp-init has neither a C runtime nor a library, and nobody relocates it: a few pages, at fixed addresses.
+    for argument in [
+        "-nostartfiles",
+        "-nostdlib",
+        "-static",
+        "-no-pie",
+        "-Wl,--build-id=none",
+        "-Wl,-z,noseparate-code",
+        "-Wl,-z,norelro",
+        "-s",
+    ] {
+        println!("cargo::rustc-link-arg-bin=mesos-ecp-init={argument}");
+    }
     // Where the compiler has no static unwinder the shared one is used as ever.
     let asked = Command::new("cc").arg("-print-file-name=libgcc_eh.a").output();
     let found = asked.is_ok_and(|o| Path::new(String::from_utf8_lossy(&o.stdout).trim()).is_absolute());

@@ -61,7 +61,7 @@ use crate::protocol::mesos::containerizer::Launch;
 use crate::protocol::mesos::{ContainerInfo, Resource, ResourceStatistics};
 use crate::protocol::state::Process;
 
-pub use crate::sys::{Capabilities, Mount, Privileges, Rlimit, Root, Source, Stage, mount};
+pub use crate::sys::{Capabilities, Content, Mount, Privileges, Rlimit, Root, Source, Stage, mount};
 pub use members::Members;
 pub use preparation::Preparation;
 

@@ -2,11 +2,12 @@
 //!
 //! The rooms, from the top down; imports point downwards only:
 //! [`run`] → [`cli`], [`verbs`] → [`agent`], [`supervisor`] → [`isolators`] → [`isolator`] → [`launcher`], [`fetcher`] → [`container`] →
-//! [`cgroup`], [`config`], [`view`], [`paths`], [`proc`], [`protocol`] → [`step`], [`weaken`], [`error`], [`sys`].
+//! [`cgroup`], [`config`], [`view`], [`paths`], [`proc`], [`protocol`] → `beside`, [`step`], [`weaken`], [`error`], [`sys`].
 //! Every unsafe line stands in [`sys`]; all other modules forbid unsafe code.
 #![deny(unsafe_code)]
 
 pub mod agent;
+mod beside;
 pub mod cgroup;
 pub mod cli;
 pub mod config;

@@ -4,6 +4,8 @@
 pub(super) mod cgroups;
 pub(super) mod fetching;
 pub(super) mod filesystem;
+pub(super) mod limits;
+pub(super) mod namespaces;
 
 use std::ffi::OsString;
 
@@ -137,6 +139,12 @@ pub const FLAGS: &[Flag] = &[
     cgroups::PERF_DURATION,
     cgroups::SYSTEMD_SLICE,
     filesystem::DEFAULT_CONTAINER_INFO,
+    limits::EFFECTIVE_CAPABILITIES,
+    limits::BOUNDING_CAPABILITIES,
+    limits::DEFAULT_RLIMITS,
+    limits::UMASK,
+    limits::OOM_SCORE_ADJ,
+    namespaces::PID1,
     FORMAT,
     QUIET,
 ];
@@ -251,7 +259,11 @@ mod tests {
     #[test]
     fn names_are_distinct_and_make_good_variables() {
         for (index, flag) in FLAGS.iter().enumerate() {
-            assert!(flag.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{}", flag.name);
+            assert!(
+                flag.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'),
+                "{}",
+                flag.name
+            );
             // `--no-NAME` is how a boolean is unset, so no name may look like that.
             assert!(!flag.name.starts_with("no_") && !flag.name.starts_with("no-"), "{}", flag.name);
             assert!(FLAGS[index + 1..].iter().all(|other| other.name != flag.name), "{} twice", flag.name);

@@ -77,7 +77,7 @@ fn in_toml(flag: &Flag, value: &str) -> String {
     match flag.kind {
         Kind::Bool => parse_bool(value).map_or_else(|_| quoted(value), |value| value.to_string()),
         // The command line takes leading zeros, TOML does not.
-        Kind::Number => value.parse::<u64>().map_or_else(|_| quoted(value), |value| value.to_string()),
+        Kind::Number => value.parse::<i128>().map_or_else(|_| quoted(value), |value| value.to_string()),
         Kind::Text | Kind::Path | Kind::Duration | Kind::Bytes | Kind::List => quoted(value),
     }
 }

@@ -5,6 +5,7 @@
 //! table [`FLAGS`].
 #![forbid(unsafe_code)]
 
+pub mod capability;
 mod cgroups;
 mod closest;
 mod error;
@@ -15,6 +16,9 @@ mod flags;
 mod format;
 mod found;
 mod in_force;
+mod limits;
+mod namespaces;
+pub mod rlimit;
 mod settings;
 mod sources;
 mod untrusted;
@@ -31,6 +35,8 @@ pub use filesystem::Filesystem;
 pub use flags::{FLAGS, Flag, Kind, VARIABLE_PREFIX};
 pub use format::Format;
 pub use in_force::in_force;
+pub use limits::Limits;
+pub use namespaces::{Namespaces, Pid1};
 pub use settings::Settings;
 pub use untrusted::Untrusted;
 
@@ -75,6 +81,10 @@ pub struct Config {
     pub cgroups: Cgroups,
     /// What has to do with file systems.
     pub filesystem: Filesystem,
+    /// What a container's process may do and use.
+    pub limits: Limits,
+    /// What has to do with namespaces.
+    pub namespaces: Namespaces,
     /// No warnings on standard error.
     pub quiet: bool,
 }
@@ -133,6 +143,8 @@ impl Config {
             isolator_timeout: sources.timeout(&flags::ISOLATOR_TIMEOUT)?,
             cgroups: Cgroups::resolve(sources)?,
             filesystem: Filesystem::resolve(sources)?,
+            limits: Limits::resolve(sources)?,
+            namespaces: Namespaces::resolve(sources)?,
             quiet: sources.boolean(&flags::QUIET)?,
         })
     }

@@ -42,6 +42,10 @@ fn other_value(flag: &Flag) -> &'static str {
     match flag.kind {
         _ if flag.name == "launcher" => "posix",
         _ if flag.name == "fetch_as" => "root",
+        _ if flag.name.ends_with("_capabilities") => "KILL",
+        _ if flag.name == "default_rlimits" => "CORE=0",
+        _ if flag.name == "umask" => "077",
+        _ if flag.name == "pid1" => "init",
         Kind::Text | Kind::List => "other",
         Kind::Path => "/other",
         Kind::Bool if flag.default == "true" => "false",
@@ -113,6 +117,14 @@ fn the_defaults() {
             systemd_slice: Some("mesos_executors.slice".to_owned()),
         },
         filesystem: Filesystem { default_container_info: None },
+        limits: Limits {
+            effective_capabilities: None,
+            bounding_capabilities: None,
+            default_rlimits: vec![],
+            umask: 0o22,
+            oom_score_adj: None,
+        },
+        namespaces: Namespaces { pid1: Pid1::Executor },
         quiet: false,
     };
     // What is none of ours is left alone.

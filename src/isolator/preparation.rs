@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::Facts;
 use crate::error::{Error, Result};
-use crate::sys::{Capabilities, Mount, Privileges, Root};
+use crate::sys::{Capabilities, Init, Mount, Privileges, Root};
 
 /// What the launcher is to do for an isolator.
 #[derive(Debug, Default)]
@@ -24,6 +24,8 @@ pub struct Preparation {
     pub root: Option<Root>,
     /// Where the container sees its sandbox; None: where the host has it. Only one isolator may say so.
     pub sandbox: Option<PathBuf>,
+    /// What is process 1 of a pid namespace in place of the executor, whose parent it is. Only one isolator may say so.
+    pub init: Option<Init>,
     /// For a UTS namespace.
     pub hostname: Option<CString>,
     /// What the container may do. Of several isolators the stricter holds.
@@ -38,9 +40,15 @@ impl Preparation {
     pub(crate) fn merge(&mut self, next: Preparation) -> Result<()> {
         self.environment.extend(next.environment);
         self.namespaces |= next.namespaces;
-        self.mounts.extend(next.mounts);
+        for mount in next.mounts {
+            // /proc is wanted by who has a pid namespace and by who has a root directory.
+            if !self.mounts.iter().any(|known| known.is_same(&mount)) {
+                self.mounts.push(mount);
+            }
+        }
         only_one("a root directory", &mut self.root, next.root)?;
         only_one("a place for the sandbox", &mut self.sandbox, next.sandbox)?;
+        only_one("an init", &mut self.init, next.init)?;
         only_one("a hostname", &mut self.hostname, next.hostname)?;
         let (all, next) = (&mut self.privileges, next.privileges);
         all.no_new_privileges |= next.no_new_privileges;

@@ -2,10 +2,13 @@
 #![forbid(unsafe_code)]
 
 mod all;
+mod capabilities;
 mod cgroups;
-mod filesystem;
+pub mod filesystem;
+mod namespaces;
 mod posix;
 mod program;
+mod rlimits;
 mod set;
 
 use std::path::PathBuf;
@@ -17,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::isolator::Isolator;
 use crate::protocol::state::Checkpoint;
 
+pub use capabilities::permitted;
 pub use set::Set;
 
 /// What isolators need to know of the configuration.
@@ -30,6 +34,10 @@ pub struct Settings {
     pub work_dir: Option<PathBuf>,
     /// The flags that have to do with cgroups.
     pub cgroups: config::Cgroups,
+    /// The flags about what a container's process may do and use.
+    pub limits: config::Limits,
+    /// Those that have to do with namespaces.
+    pub namespaces: config::Namespaces,
 }
 
 impl Settings {
@@ -40,6 +48,8 @@ impl Settings {
             isolator_timeout: config.isolator_timeout,
             work_dir: config.work_dir.clone(),
             cgroups: config.cgroups.clone(),
+            limits: config.limits.clone(),
+            namespaces: config.namespaces.clone(),
         }
     }
 
@@ -68,6 +78,12 @@ const BUILT_IN: &[Maker] = &[
     ("cgroups/hugetlb", |settings| Box::new(cgroups::Hugetlb::new(settings))),
     ("cgroups/net_cls", |settings| Box::new(cgroups::NetCls::new(settings))),
     ("cgroups/perf_event", |settings| Box::new(cgroups::PerfEvent::new(settings))),
+    ("linux/capabilities", |settings| Box::new(capabilities::LinuxCapabilities::new(settings))),
+    ("posix/rlimits", |settings| Box::new(rlimits::Rlimits::new(settings))),
+    ("namespaces/pid", |settings| Box::new(namespaces::Pid::new(settings))),
+    ("namespaces/ipc", |settings| Box::new(namespaces::Ipc::new(settings))),
+    ("namespaces/uts", |settings| Box::new(namespaces::Uts::new(settings))),
+    ("namespaces/cgroup", |settings| Box::new(namespaces::Cgroup::new(settings))),
 ];
 
 /// Names that stand for several; those of the built-in containerizer.

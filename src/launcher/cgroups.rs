@@ -145,6 +145,11 @@ impl Cgroups {
         v1.or_else(|| self.hierarchies.iter().find(|h| h.unified))
     }
 
+    /// Where v2 is mounted, if the container has a cgroup there.
+    pub fn unified(&self) -> Option<&Path> {
+        self.hierarchies.iter().find(|h| h.unified).map(|h| h.mount_point.as_path())
+    }
+
     /// Whether the controller, named as in v1, is v2's here.
     pub fn is_unified(&self, controller: &str) -> bool {
         self.hierarchy(controller).is_some_and(|h| h.unified)

@@ -4,6 +4,7 @@
 mod cgroups;
 mod command;
 mod environment;
+mod init;
 mod kill;
 mod sandbox;
 mod unit;
@@ -12,7 +13,8 @@ mod user;
 pub use cgroups::{Cgroups, Joins};
 pub use command::{Command, envp};
 pub use environment::{Facts, container_environment};
-pub use kill::{Killed, kill_descendants, kill_in_cgroups, kill_strangers};
+pub use init::{find_init, open_init};
+pub use kill::{Killed, kill_descendants, kill_first, kill_in_cgroups, kill_strangers};
 pub use sandbox::{Sandbox, Streams};
 pub use unit::{Unit, leave_unit};
 pub use user::{Account, account};

@@ -36,6 +36,19 @@ impl<'a> InRoot<'a> {
         self.look(path).map_err(|errno| self.error("open", path, errno))?.ok_or_else(|| self.unsteady(path))
     }
 
+    /// As [`InRoot::open`]; None where nothing is.
+    ///
+    /// # Errors
+    /// The kernel's others.
+    pub fn find(&self, path: &Path) -> Result<Option<Found>> {
+        match self.look(path) {
+            Err(Errno::ENOENT) => Ok(None),
+            found => {
+                found.map_err(|errno| self.error("open", path, errno))?.ok_or_else(|| self.unsteady(path)).map(Some)
+            }
+        }
+    }
+
     /// Opens the directory of this path. What of it is missing is made, for this owner; what is there stays as it is, and
     /// links in it are followed as by [`InRoot::open`].
     ///

@@ -85,6 +85,7 @@ fn serve(charge: Charge, signals: Signals, inherited: Option<Pidfd>) -> i32 {
     let decided = charge.dir.outcome().ok().flatten().map(|ended| ended.termination);
     let mut outcome = Outcome { decided, ..Outcome::default() };
     if pidfd.is_none() {
+        outcome.status = status::of_file(&charge);
         outcome.no_status = Some(status::LOST);
     }
     let resources = charge.resources();

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::container::{ContainerDir, Lock, STATE_VERSION};
 use crate::error::Result;
 use crate::isolator::Limitation;
-use crate::launcher::{Cgroups, Killed, kill_descendants, kill_in_cgroups, kill_strangers};
+use crate::launcher::{Cgroups, Killed, kill_descendants, kill_first, kill_in_cgroups, kill_strangers};
 use crate::proc::Proc;
 use crate::protocol::mesos::TaskState;
 use crate::protocol::mesos::containerizer::Termination;
@@ -70,12 +70,16 @@ impl Outcome {
 /// Kills all processes of the container. The supervisor's own children give their status to `outcome`.
 fn kill(charge: &Charge, outcome: &mut Outcome, deadline: Instant) -> Killed {
     let first = charge.checkpoint.first.as_ref();
-    // Then whoever got out of them, which takes root.
+    let ended = outcome.status.is_some();
     let mut reaped = |pid, status| {
         if first.is_some_and(|f| f.pid == pid) && outcome.status.is_none() {
-            outcome.status = Some(status);
+            outcome.status = Some(status::of_first(charge, status));
         }
     };
+    if let Some(first) = first.filter(|_| charge.checkpoint.pid_namespace() && !ended) {
+        kill_first(&charge.proc, first, deadline);
+    }
+    // Then whoever got out of them, which takes root.
     if charge.cgroups.tracks()
         && let Killed::Left(left) = kill_in_cgroups(&charge.proc, &charge.cgroups, deadline, &mut reaped)
     {
@@ -133,7 +137,7 @@ pub fn end(charge: &Charge, outcome: &mut Outcome, stranger: Option<&Pidfd>) {
         outcome.no_status = Some(status::LOST);
     } else if outcome.status.is_none() {
         // Its tracer has not let go of it.
-        outcome.status = status::of_zombie(charge);
+        outcome.status = status::of_file(charge).or_else(|| status::of_zombie(charge));
     }
     // An update under way could make anew what is cleaned up; the next one finds the container gone.
     let _lock = Lock::take(charge.dir.path());

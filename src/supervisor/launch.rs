@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::channel::{Message, receive};
 use super::{see_gone, start};
-use crate::config::Config;
+use crate::config::{Config, Limits};
 use crate::container::{ContainerId, Scope};
 use crate::error::{Error, Result};
 use crate::fetcher::Plan;
@@ -39,6 +39,8 @@ pub struct Order {
     pub fetch: Plan,
     /// How long that may take.
     pub fetch_timeout: Duration,
+    /// The flags about what a container's process may do and use.
+    pub limits: Limits,
     /// What launch has inherited.
     pub environment: Vec<(OsString, OsString)>,
     /// The first checkpoint, but for the owner.

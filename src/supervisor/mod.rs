@@ -13,6 +13,7 @@ mod fetching;
 mod gate;
 mod gone;
 mod launch;
+mod rights;
 mod serve;
 mod setup;
 mod start;

@@ -127,7 +127,7 @@ impl Serving {
             // Only once: after that the pid may be another's.
             let first = outcome.status.is_none() && charge.checkpoint.first.as_ref().is_some_and(|f| f.pid == pid);
             if first && matches!(self.first, First::Child) {
-                outcome.status = Some(status);
+                outcome.status = Some(status::of_first(charge, status));
             }
         }
     }

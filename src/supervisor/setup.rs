@@ -5,25 +5,31 @@ use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use super::rights;
+use crate::config::Limits;
+use crate::config::rlimit::Limit;
 use crate::container::ContainerId;
 use crate::error::{Error, Result};
 use crate::isolator::Preparation;
 use crate::launcher::Account;
 use crate::sys::mount::BENEATH;
-use crate::sys::{ChildFailure, ChildStep, Setup};
+use crate::sys::{ChildFailure, ChildStep, Setup, Wrong};
 use crate::weaken;
 
 /// The namespaces for the clone, and what follows it. With mounts or a root directory of its own the container has a mount
 /// namespace; there the working directory goes by its path, since a descriptor from here would lead out.
 ///
 /// # Errors
-/// A sandbox whose path cannot be resolved.
-pub(super) fn setup(preparation: Preparation, sandbox: &Path) -> Result<(u64, Setup)> {
-    let Preparation { mounts, root, sandbox: seen, hostname, privileges, mut namespaces, .. } = preparation;
+/// A sandbox whose path cannot be resolved; and rights that the process could not give itself.
+pub(super) fn setup(preparation: Preparation, sandbox: &Path, limits: &Limits) -> Result<(u64, Setup)> {
+    let Preparation { mounts, root, sandbox: seen, hostname, privileges, init, mut namespaces, .. } = preparation;
     let new_mounts = libc::CLONE_NEWNS as u64;
     if !mounts.is_empty() || root.is_some() {
         namespaces |= new_mounts;
     }
+    let new_cgroups = libc::CLONE_NEWCGROUP as u64;
+    let cgroup_namespace = namespaces & new_cgroups != 0;
+    namespaces &= !new_cgroups;
     let mut directory = None;
     if namespaces & new_mounts != 0 {
         let path = match seen {
@@ -38,8 +44,29 @@ pub(super) fn setup(preparation: Preparation, sandbox: &Path) -> Result<(u64, Se
             ))
         })?);
     }
+    rights::check(&privileges, namespaces)?;
+    let own = Setup::default();
+    let oom_score_adj = match limits.oom_score_adj {
+        Some(asked) => CString::new(asked.to_string()).unwrap_or_default(),
+        None => own.oom_score_adj,
+    };
     let resolve = if weaken::is("symlinks") { 0 } else { BENEATH };
-    Ok((namespaces, Setup { root, mounts, directory, hostname, privileges, resolve, ..Setup::default() }))
+    Ok((
+        namespaces,
+        Setup {
+            root,
+            mounts,
+            directory,
+            cgroup_namespace,
+            init,
+            hostname,
+            privileges,
+            oom_score_adj,
+            oom_score_adj_must_be: limits.oom_score_adj.is_some(),
+            umask: limits.umask,
+            resolve,
+        },
+    ))
 }
 
 /// What a failure in the first process may have been about.
@@ -78,12 +105,30 @@ impl Subject<'_> {
             ChildStep::Mount => ("mount", setup.mounts.get(failure.number).map(|m| m.what.clone()).unwrap_or_default()),
             ChildStep::Rlimit => (
                 "set the resource limit",
-                privileges.rlimits.get(failure.number).map(|l| format!("{l:?}")).unwrap_or_default(),
+                privileges.rlimits.get(failure.number).map(|l| Limit::from(*l).to_string()).unwrap_or_default(),
             ),
             ChildStep::Capabilities => ("set the capabilities of", user),
             ChildStep::NoNewPrivileges => ("set no_new_privs for", self.command),
             ChildStep::Seccomp => ("set the seccomp filter of", self.command),
-            ChildStep::Verify => ("make sure of the rights of", user),
+            ChildStep::Bounding => ("limit the bounding capabilities of", user),
+            ChildStep::OomScoreAdj => (
+                "set the oom_score_adj of",
+                format!(
+                    "{} to {} (--oom_score_adj; to make it less than the agent's takes CAP_SYS_RESOURCE)",
+                    self.command,
+                    setup.oom_score_adj.to_string_lossy()
+                ),
+            ),
+            // Nobody refused anything: the kernel's answer says nothing.
+            ChildStep::Verify => {
+                let what = Wrong::words(failure.number);
+                return Error::Refused(format!(
+                    "the first process did not become {user}: {what} are not what they should be; it was ended before it executed anything"
+                ));
+            }
+            ChildStep::CgroupNamespace => ("make a cgroup namespace for", self.id.to_string()),
+            ChildStep::Fork => ("start a process under the init (--pid1) for", self.command),
+            ChildStep::Init => ("execute the init (--pid1) of", self.id.to_string()),
         };
         Error::Child { step, subject, source: failure.source }
     }

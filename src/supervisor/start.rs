@@ -18,6 +18,7 @@ use super::launch::Order;
 use super::serve::{First, Serving};
 use super::setup::{Subject, setup};
 use super::{Charge, Outcome, fetching};
+use crate::config::Limits;
 use crate::container::{ContainerDir, ContainerId, Launched, Scope, Stage, identify};
 use crate::error::{Error, Result};
 use crate::isolator::{Asked, Container};
@@ -59,6 +60,7 @@ pub(super) fn supervise(order: Order, kept: Vec<OwnedFd>) -> i32 {
         unit,
         fetch,
         fetch_timeout,
+        limits,
         environment,
         checkpoint,
         scope,
@@ -76,11 +78,16 @@ pub(super) fn supervise(order: Order, kept: Vec<OwnedFd>) -> i32 {
         }
     };
     let mut charge = Charge { dir, checkpoint, set, cgroups, proc };
-    let job = Job { launch: &launch, account: &account, fetch: &fetch, fetch_timeout, environment };
+    let job = Job { launch: &launch, account: &account, fetch: &fetch, fetch_timeout, limits: &limits, environment };
     let gate_dir = charge.dir.clone();
     let gate = Gate { channel: &channel, signals: &signals.0, dir: &gate_dir };
     match start(&mut charge, job, streams, &gate) {
-        Ok(()) => send(&channel, &Message::Started),
+        Ok(()) => {
+            send(&channel, &Message::Started);
+            if crate::weaken::is("stay") {
+                return 0;
+            }
+        }
         Err(e) => {
             let (text, executed) = (e.to_string(), e.not_executed());
             let failed = |text: String| {
@@ -93,7 +100,7 @@ pub(super) fn supervise(order: Order, kept: Vec<OwnedFd>) -> i32 {
             return 1;
         }
     }
-    drop((launch, fetch, account));
+    drop((launch, fetch, account, limits));
     let serving = Serving { channel: Some(channel), signals, first: First::Child };
     serving.run(charge, Outcome::default(), move || {
         scope.sweep_sometimes(retention);
@@ -127,6 +134,7 @@ struct Job<'a> {
     account: &'a Account,
     fetch: &'a crate::fetcher::Plan,
     fetch_timeout: Duration,
+    limits: &'a Limits,
     environment: Vec<(std::ffi::OsString, std::ffi::OsString)>,
 }
 
@@ -148,7 +156,7 @@ fn start(charge: &mut Charge, job: Job<'_>, streams: Option<Streams>, gate: &Gat
     let environment = container_environment(job.environment.into_iter(), &facts);
     let command = Command::new(&executor.command, &environment)?;
     let envp = envp(&environment)?;
-    let (namespaces, setup) = setup(preparation, Path::new(&sandbox_path))?;
+    let (namespaces, setup) = setup(preparation, Path::new(&sandbox_path), job.limits)?;
     let what = Clone {
         namespaces,
         cgroup: joins.unified.as_ref().map(AsFd::as_fd),
@@ -164,6 +172,8 @@ fn start(charge: &mut Charge, job: Job<'_>, streams: Option<Streams>, gate: &Gat
     let mut cloned =
         step("clone", || clone_held(&what)).map_err(Error::system("clone the container's first process"))?;
     charge.checkpoint.first = Some(identify(&charge.proc, cloned.pid)?);
+    charge.checkpoint.pid_namespace = (namespaces & libc::CLONE_NEWPID as u64 != 0).then_some(true);
+    charge.checkpoint.init = setup.init.is_some().then_some(true);
     charge.dir.write_checkpoint(Stage::Started, &charge.checkpoint)?;
     charge.set.isolate(&charge.dir, &Container { asked: Some(asked), ..charge.container(resources) })?;
     if !job.fetch.is_empty() {

@@ -2,7 +2,7 @@
 //!
 //! Its parent, the supervisor, is dead, so pid 1 reaps it. The kernel tells its status in two places: while it is a zombie
 //! in /proc/PID/stat (field 52, for who may trace it), and on a pidfd that was opened before its end once it was reaped
-//! (PIDFD_GET_INFO, Linux 6.15).
+//! (PIDFD_GET_INFO, Linux 6.15). An init (`--pid1=init`) has written down that of the executor in any case.
 #![forbid(unsafe_code)]
 
 use std::os::fd::AsFd;
@@ -20,9 +20,19 @@ pub(super) const LOST: &str = "its supervisor had died, and the kernel did not k
 /// How long pid 1 may take to reap; the usual ones do at once, some look every second.
 const REAPING: Duration = Duration::from_secs(10);
 
+/// The raw wait(2) status of a container whose first process has ended with `status`: the same, unless that was an init.
+pub(super) fn of_first(charge: &Charge, status: i32) -> i32 {
+    of_file(charge).unwrap_or(status)
+}
+
+/// What an init has written down about the executor.
+pub(super) fn of_file(charge: &Charge) -> Option<i32> {
+    charge.checkpoint.init().then(|| charge.dir.status()).flatten()
+}
+
 /// The raw wait(2) status of the container's first process, whose pidfd has become readable.
 pub(super) fn of_stranger(charge: &Charge, pidfd: &Pidfd) -> Option<i32> {
-    of_zombie(charge).or_else(|| of_reaped(pidfd))
+    of_file(charge).or_else(|| of_zombie(charge)).or_else(|| of_reaped(pidfd))
 }
 
 /// That of a first process which nobody has reaped yet.
@@ -57,7 +67,7 @@ fn of_reaped(pidfd: &Pidfd) -> Option<i32> {
 /// The status of the first process after everything was killed: what the kernel says, else that of the kill.
 pub(super) fn of_killed(charge: &Charge, pidfd: &Pidfd) -> Option<i32> {
     // Nobody waits here for pid 1 to reap it: it ran until it was killed.
-    of_zombie(charge).or_else(|| match pidfd.exit_info() {
+    of_file(charge).or_else(|| of_zombie(charge)).or_else(|| match pidfd.exit_info() {
         ExitInfo::Status(status) => Some(status),
         _ => Some(libc::SIGKILL),
     })

@@ -160,6 +160,10 @@ fn clone(what: &Clone<'_>, unified: &Unified<'_>) -> io::Result<Cloned> {
     let (hold_read, hold_write) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
     let (report_read, report_write) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
     let mut child = Child::new(what, hold_read.as_raw_fd(), hold_write.as_raw_fd(), report_write.as_raw_fd());
+    let go = what.setup.init.as_ref().map(|_| nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)).transpose()?;
+    if let Some((read, write)) = &go {
+        child.with_init([read.as_raw_fd(), write.as_raw_fd()]);
+    }
     let born = match unified {
         Unified::None => None,
         Unified::Born(cgroup) => Some(cgroup.as_raw_fd()),

@@ -55,12 +55,37 @@ unsafe fn become_detached(kept: Vec<OwnedFd>, orphan: bool) -> io::Result<Vec<Ow
             return Err(io::Error::last_os_error());
         }
     }
+    close_to_others();
     for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT] {
         // SAFETY: SIG_IGN is a valid disposition. Only destroy ends a container, not a stray signal to its supervisor.
         unsafe { libc::signal(signal, libc::SIG_IGN) };
     }
     // SAFETY: passed on to the caller.
     unsafe { keep_only(kept) }
+}
+
+/// Closes this process, and those it clones, to others of the same account: a container that runs as the agent's own user must
+/// not trace its supervisor, read its environment and memory, or open what it has open.
+fn close_to_others() {
+    if crate::weaken::is("dumpable") || is_hiding() {
+        return;
+    }
+    // SAFETY: sets a number of this process.
+    unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) };
+}
+
+/// Whether /proc may not show those processes that this one may not trace (`hidepid`): there a supervisor that is closed to
+/// its own account's verbs would be taken for dead.
+fn is_hiding() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    if caps::has_cap(None, caps::CapSet::Effective, caps::Capability::CAP_SYS_PTRACE).unwrap_or(false) {
+        return false;
+    }
+    // SAFETY: geteuid always succeeds.
+    let user = unsafe { libc::geteuid() };
+    let shown = || std::fs::File::open("/proc/1/stat").and_then(|stat| stat.metadata());
+    // Somebody else's process, and it is shown: nothing is hidden.
+    !shown().is_ok_and(|other| other.uid() != user)
 }
 
 /// Makes this process ready to be a container's owner: its children become zombies that it can reap whatever the agent

@@ -24,7 +24,7 @@ const EMPTY_PATH: u32 = libc::AT_EMPTY_PATH as u32;
 
 /// fsconfig(2), enum fsconfig_command of linux/mount.h.
 const FSCONFIG_SET_FLAG: u32 = 0;
-const FSCONFIG_SET_STRING: u32 = 1;
+pub(super) const FSCONFIG_SET_STRING: u32 = 1;
 const FSCONFIG_CMD_CREATE: u32 = 6;
 
 /// What becomes of mounts made later, on either side of a copy.

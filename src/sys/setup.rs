@@ -15,12 +15,19 @@ pub struct Setup {
     /// The working directory as an absolute path in the container, without symbolic links; None: the descriptor that
     /// comes with the clone, which is right only in the host's mount namespace.
     pub directory: Option<CString>,
+    /// A cgroup namespace, made when it is in its cgroups: those are the roots that it sees. (One made by the clone would have
+    /// those of who clones.)
+    pub cgroup_namespace: bool,
+    /// What becomes of the process in place of the command, whose parent it then is.
+    pub init: Option<Init>,
     /// For a UTS namespace of its own.
     pub hostname: Option<CString>,
     /// What it may do.
     pub privileges: Privileges,
     /// What the kernel's OOM killer adds to its badness: proc(5), -1000 to 1000.
     pub oom_score_adj: CString,
+    /// Whether it is a failure if that is not allowed.
+    pub oom_score_adj_must_be: bool,
     /// umask(2).
     pub umask: u32,
     /// How paths in the container are resolved: [`super::mount::BENEATH`].
@@ -33,9 +40,12 @@ impl Default for Setup {
             root: None,
             mounts: Vec::new(),
             directory: None,
+            cgroup_namespace: false,
+            init: None,
             hostname: None,
             privileges: Privileges::default(),
             oom_score_adj: c"0".into(),
+            oom_score_adj_must_be: false,
             umask: 0o022,
             resolve: super::mount::BENEATH,
         }
@@ -68,6 +78,17 @@ pub struct Mount {
     pub source: Source,
 }
 
+impl Mount {
+    /// Whether the other one would only put the same over it once more.
+    pub fn is_same(&self, other: &Mount) -> bool {
+        let fresh = |mount: &Mount| match mount.source {
+            Source::Fresh { kind, attributes } => Some((kind, attributes)),
+            _ => None,
+        };
+        self.at == other.at && fresh(self).is_some() && fresh(self) == fresh(other)
+    }
+}
+
 /// What is mounted.
 #[derive(Debug)]
 pub enum Source {
@@ -82,18 +103,47 @@ pub enum Source {
         /// `MOUNT_ATTR_*`.
         attributes: u64,
     },
+    /// The same; left out if there is nothing at that path.
+    FreshIfThere {
+        /// As fsopen(2) takes it.
+        kind: &'static CStr,
+        /// `MOUNT_ATTR_*`.
+        attributes: u64,
+    },
     /// What is there already, once more, read-only; left out if there is nothing.
     ReadOnly,
+}
+
+/// An init as process 1: it gets the second descriptor as its descriptor 0 and keeps no other.
+#[derive(Debug)]
+pub struct Init {
+    /// The program, open for execveat(2).
+    pub program: OwnedFd,
+    /// Where it writes the raw wait(2) status of the command's process; open for writing.
+    pub status: OwnedFd,
 }
 
 /// A root directory of the container's own.
 #[derive(Debug)]
 pub struct Root {
-    /// A tree of mounts that is nowhere yet.
-    pub tree: OwnedFd,
-    /// A directory of the host, as an absolute path without symbolic links, on which it is put on the way to becoming the
-    /// root. Nobody sees that.
+    /// A directory of the host, as an absolute path without symbolic links. What becomes the root is put on it first, which
+    /// nobody sees.
     pub at: CString,
+    /// What becomes the root.
+    pub content: Content,
+}
+
+/// What is in a root directory.
+#[derive(Debug)]
+pub enum Content {
+    /// A tree of mounts that is nowhere yet.
+    Tree(OwnedFd),
+    /// What is in the host's directory, with a layer over it that takes what is written: overlayfs. This is the layer's file
+    /// system, mounted nowhere yet, with the directories `upper` and `work`.
+    ///
+    /// It takes the first process to put them together: up to Linux 6.14 a layer must be mounted in the mount namespace in
+    /// which that is done, and nothing is mounted in the host's.
+    Layer(OwnedFd),
 }
 
 /// What a process may do.

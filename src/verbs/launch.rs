@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::container_info::put_in_force;
 use super::context::Context;
 use super::place::Host;
-use super::refuse::{persistent_volumes, unsupported};
+use super::refuse::{persistent_volumes, unheeded, unsupported};
 use crate::cli::Verb;
 use crate::config::{Config, FetchAs, Settings, Untrusted};
 use crate::container::{ContainerId, STATE_VERSION};
@@ -65,6 +65,7 @@ pub fn order(
     let host = Host::default();
     let set = host.isolators(&context.config)?;
     persistent_volumes(&executor.resources, &set.names())?;
+    unheeded(executor.container.as_ref(), &set.names()).iter().for_each(|text| context.warn(text));
     let (cgroups, unit) = host.place(&id, &context.config, &set).map_err(|e| context.scope.explain(&id, e))?;
     let inherited: Vec<(OsString, OsString)> = std::env::vars_os().collect();
     let job = job(&id, &executor.command, &sandbox, account.name.clone(), &context.config, &inherited, untrusted);
@@ -91,6 +92,7 @@ pub fn order(
         unit,
         fetch,
         fetch_timeout: context.config.fetch_timeout,
+        limits: context.config.limits.clone(),
         environment: inherited,
         checkpoint,
         scope: context.scope.clone(),

@@ -37,8 +37,11 @@ pub fn unsupported(
     if infos().any(|info| !info.network_infos.is_empty()) {
         warn("container.network_infos is ignored: the container shares the host's network".into());
     }
-    if infos().any(|info| info.hostname.is_some()) {
-        warn("container.hostname is ignored: the container has the host's name".into());
+    if infos().any(|info| info.hostname.is_some()) && !isolation.iter().any(|name| name == "namespaces/uts") {
+        warn(
+            "container.hostname is ignored without namespaces/uts in --isolation: the container has the host's name"
+                .into(),
+        );
     }
     let commands = [
         ("task_info.command", task.and_then(|t| t.command.as_ref())),
@@ -65,6 +68,36 @@ pub fn persistent_volumes(resources: &[Resource], isolators: &[String]) -> Resul
         )));
     }
     Ok(())
+}
+
+/// What the ContainerInfo in force asks for and no isolator of `isolation` looks at: one line each, to warn of. The agent's
+/// own containerizer says nothing of it.
+pub fn unheeded(info: Option<&ContainerInfo>, isolation: &[String]) -> Vec<String> {
+    let isolated = |name: &str| isolation.iter().any(|isolator| isolator == name);
+    let has_capabilities = |info: &ContainerInfo| {
+        let linux = info.linux_info.as_ref();
+        linux.is_some_and(|l| {
+            [&l.capability_info, &l.effective_capabilities, &l.bounding_capabilities].iter().any(|s| s.is_some())
+        })
+    };
+    let mut warnings = Vec::new();
+    for (asked, isolator, what) in [
+        (
+            info.is_some_and(has_capabilities),
+            "linux/capabilities",
+            "container.linux_info: the container has the capabilities of its user",
+        ),
+        (
+            info.is_some_and(|i| i.rlimit_info.is_some()),
+            "posix/rlimits",
+            "container.rlimit_info: the container has the agent's resource limits",
+        ),
+    ] {
+        if asked && !isolated(isolator) {
+            warnings.push(format!("{what}, because {isolator} is not in --isolation"));
+        }
+    }
+    warnings
 }
 
 fn container(field: &str, info: &ContainerInfo, isolation: &[String]) -> Result<()> {

@@ -39,11 +39,15 @@ pub struct Bed {
     log: PathBuf,
     user: String,
     flags: Vec<String>,
+    volumes: Vec<PathBuf>,
     count: Cell<u32>,
 }
 
-/// The isolators whose cost the issue of cgroups is about.
+/// Limits only.
 pub const CGROUPS: &str = "--isolation=cgroups/cpu,cgroups/mem,cgroups/pids";
+/// Limits, namespaces and a file system of its own.
+pub const ISOLATED: &str = "--isolation=filesystem/linux,namespaces/pid,namespaces/ipc,namespaces/uts,cgroups/cpu,cgroups/mem,\
+                            cgroups/pids";
 
 impl Bed {
     /// Makes a place of this name, for containers without isolation.
@@ -64,7 +68,32 @@ impl Bed {
             format!("--cgroups_root={}/{name}", places.cgroups_root()),
         ];
         flags.extend(flag.map(str::to_owned));
-        Ok(Bed { runtime_dir, work_dir, log: places.log(), user: user.name, flags, count: Cell::new(0) })
+        Ok(Bed {
+            runtime_dir,
+            work_dir,
+            log: places.log(),
+            user: user.name,
+            flags,
+            volumes: Vec::new(),
+            count: Cell::new(0),
+        })
+    }
+
+    /// The same, with these directories of the host as volumes of every container.
+    pub fn with_volumes(mut self, volumes: Vec<PathBuf>) -> Bed {
+        self.volumes = volumes;
+        self
+    }
+
+    /// A ContainerInfo of type MESOS with the volumes, which the container may read and write.
+    fn container_info(&self) -> Option<Message> {
+        let volume = |(number, path): (usize, &PathBuf)| {
+            let host = path.display().to_string();
+            Message::new().bytes(1, &format!("volume-{number}")).bytes(2, &host).varint(3, 1)
+        };
+        let volumes = self.volumes.iter().enumerate().map(volume);
+        let info = volumes.fold(Message::new().varint(1, 2), |info, volume| info.message(2, &volume));
+        (!self.volumes.is_empty()).then_some(info)
     }
 
     /// The program with this verb and the environment that the agent gives it.
@@ -133,7 +162,7 @@ impl Bed {
             environment: Vec::new(),
             uris: Vec::new(),
             resources: vec![messages::scalar("cpus", 0.1), messages::scalar("mem", 2048.0)],
-            container_info: None,
+            container_info: self.container_info(),
             task: None,
         };
         let record = launch.message().record();

@@ -5,10 +5,10 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::Options;
-use crate::bed::{Bed, CGROUPS, PATH, Task};
+use crate::bed::{Bed, CGROUPS, ISOLATED, PATH, Task};
 use crate::guard::Places;
 use crate::report::Table;
-use crate::rivals::{self, PROGRAM, Rival};
+use crate::rivals::{self, ALIKE, BINDS, PROGRAM, Rival};
 use crate::rounds::{Candidate, interleave};
 use crate::{call, usage};
 
@@ -21,6 +21,7 @@ pub fn measure(options: &Options, places: &Places, table: &mut Table) -> Result<
     let log = places.log();
 
     let confined = Bed::with(places, "launch-cgroups", Some(CGROUPS))?;
+    let isolated = Bed::with(places, "launch-isolated", Some(ISOLATED))?.with_volumes(rivals::volumes(places)?);
     let run = |bed: &Bed| {
         let (container, time) = bed.launch(&Task::ENDS)?;
         container.complete(0)?;
@@ -30,6 +31,7 @@ pub fn measure(options: &Options, places: &Places, table: &mut Table) -> Result<
     let as_root = nix::unistd::geteuid().is_root();
     if as_root {
         candidates.push(Candidate::new(CONFINED, || run(&confined)));
+        candidates.push(Candidate::new(APART, || run(&isolated)));
     }
     candidates.push(Candidate::new(FOREGROUND, || bed.run(PROGRAM)));
     candidates.extend(ready.iter().map(|rival| Candidate::new(rival.name, || rival.time())));
@@ -53,12 +55,15 @@ pub fn measure(options: &Options, places: &Places, table: &mut Table) -> Result<
         table.plain(figure, *median, "ms");
     }
     for (what, (name, rival)) in
-        [PLAIN, CONFINED, FOREGROUND].into_iter().flat_map(|what| rivals.iter().map(move |r| (what, r)))
+        [PLAIN, CONFINED, APART, FOREGROUND].into_iter().flat_map(|what| rivals.iter().map(move |r| (what, r)))
     {
         let figure = format!("{what} / {name}");
         let bound = BOUNDS.iter().find(|(w, n, _)| *w == what && n == name).map(|(.., bound)| *bound);
         match (rival, of(what), of(name)) {
             (Err(reason), ..) => table.missing(figure, reason),
+            (Ok(_), Some(launch), Some(other)) if (what, *name) == (MORE.0, MORE.1) => {
+                table.bounded(format!("{what} - {name}"), launch - other, MORE.2, "ms");
+            }
             (Ok(_), Some(launch), Some(other)) => match bound {
                 Some(bound) => table.bounded(figure, launch / other, bound, ""),
                 None => table.plain(figure, launch / other, ""),
@@ -71,8 +76,14 @@ pub fn measure(options: &Options, places: &Places, table: &mut Table) -> Result<
 
 const PLAIN: &str = "launch";
 const CONFINED: &str = "launch with cgroups/cpu,mem,pids";
+/// Namespaces for mounts, pids, IPC and names, limits, filesystem/linux, and three volumes.
+const APART: &str = "launch with namespaces, cgroups, volumes";
 /// To the end of the container, and of all that was made for it.
 const FOREGROUND: &str = "mesos-ecp run";
 
 /// What must not be exceeded.
-const BOUNDS: [(&str, &str, f64); 3] = [(PLAIN, "runc", 0.12), (CONFINED, "runc", 0.12), (CONFINED, "crun", 0.5)];
+const BOUNDS: [(&str, &str, f64); 4] =
+    [(PLAIN, "runc", 0.12), (CONFINED, "runc", 0.12), (CONFINED, "crun", 0.5), (APART, ALIKE, 0.15)];
+
+/// More than this rival, in milliseconds.
+const MORE: (&str, &str, f64) = (APART, BINDS, 1.5);

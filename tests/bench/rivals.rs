@@ -54,9 +54,52 @@ pub fn all(places: &Places) -> Result<Vec<(&'static str, Result<Rival, String>)>
     for name in RUNTIMES {
         all.push((name, tried(name, || runtime(name, &rootfs, places))));
     }
-    let words = ["bwrap", "--unshare-all", "--ro-bind", "/", "/", PROGRAM].map(str::to_owned);
-    all.push(("bwrap", tried("bwrap", || Ok(Rival::new("bwrap", words.to_vec(), false, places)))));
+    all.push((ALIKE, tried("runc", || alike(&rootfs, places))));
+    let words = ["bwrap", "--unshare-all", "--ro-bind", "/", "/"].map(str::to_owned);
+    let plain = words.iter().cloned().chain([PROGRAM.to_owned()]).collect();
+    all.push(("bwrap", tried("bwrap", || Ok(Rival::new("bwrap", plain, false, places)))));
+    let volumes = volumes(places)?;
+    let binds = volumes.iter().flat_map(|volume| {
+        let path = volume.display().to_string();
+        ["--bind".to_owned(), path.clone(), path]
+    });
+    let bound = words.into_iter().chain(binds).chain([PROGRAM.to_owned()]).collect();
+    all.push((BINDS, tried("bwrap", || Ok(Rival::new(BINDS, bound, false, places)))));
     Ok(all)
+}
+
+/// runc with as much isolation as our container has that it is compared with: no network namespace, limits, three volumes.
+pub const ALIKE: &str = "runc, three binds";
+/// bwrap with three directories more.
+pub const BINDS: &str = "bwrap, three binds";
+
+/// Three directories of the host.
+pub fn volumes(places: &Places) -> Result<Vec<PathBuf>> {
+    (0..3)
+        .map(|number| {
+            let volume = places.scratch.join(format!("volume-{number}"));
+            fs::create_dir_all(&volume)?;
+            Ok(volume)
+        })
+        .collect()
+}
+
+fn alike(rootfs: &Path, places: &Places) -> Result<Rival> {
+    let volumes = volumes(places)?;
+    bundle("runc", ALIKE, rootfs, places, |config| {
+        let namespaces = config["linux"]["namespaces"].as_array_mut().context("a spec has namespaces")?;
+        namespaces.retain(|namespace| ["pid", "ipc", "uts", "mount"].iter().any(|kind| namespace["type"] == *kind));
+        let mounts = config["mounts"].as_array_mut().context("a spec has mounts")?;
+        // It cannot be mounted without a network namespace's owner, and nobody here has a cgroup namespace.
+        mounts.retain(|mount| mount["type"] != "cgroup");
+        for (number, volume) in volumes.iter().enumerate() {
+            let (source, target) = (volume.display().to_string(), format!("/volume-{number}"));
+            mounts.push(json!({"type": "bind", "source": source, "destination": target, "options": ["rbind", "rw"]}));
+        }
+        let limits = json!({"cpu": {"shares": 102}, "memory": {"limit": 2_147_483_648_u64}, "pids": {"limit": 1000}});
+        config["linux"]["resources"] = limits;
+        Ok(())
+    })
 }
 
 /// The first line that a program says about its version, if it is installed.
@@ -98,7 +141,18 @@ fn tried(name: &str, make: impl FnOnce() -> Result<Rival>) -> Result<Rival, Stri
 
 /// A runtime with a bundle of its own, made from its own idea of a usual container.
 fn runtime(name: &'static str, rootfs: &Path, places: &Places) -> Result<Rival> {
-    let bundle = places.scratch.join(format!("{name}-bundle"));
+    bundle(name, name, rootfs, places, |_| Ok(()))
+}
+
+/// The same, edited; `called`: the rival's name.
+fn bundle(
+    name: &'static str,
+    called: &'static str,
+    rootfs: &Path,
+    places: &Places,
+    edit: impl FnOnce(&mut Value) -> Result<()>,
+) -> Result<Rival> {
+    let bundle = places.scratch.join(format!("{}-bundle", called.replace([' ', ','], "-")));
     fs::create_dir(&bundle)?;
     let mut spec = Command::new(name);
     spec.arg("spec").current_dir(&bundle);
@@ -113,11 +167,12 @@ fn runtime(name: &'static str, rootfs: &Path, places: &Places) -> Result<Rival> 
     config["process"]["terminal"] = json!(false);
     config["process"]["args"] = json!([PROGRAM]);
     config["root"]["path"] = json!(rootfs.display().to_string());
+    edit(&mut config)?;
     fs::write(&file, config.to_string())?;
     let state = state_of(name, &places.scratch);
     let bundle = bundle.display().to_string();
     let words = [name, "--root", &state, "run", "--bundle", &bundle].map(str::to_owned);
-    Ok(Rival::new(name, words.to_vec(), true, places))
+    Ok(Rival::new(called, words.to_vec(), true, places))
 }
 
 /// A root file system of one program and the libraries that it needs.

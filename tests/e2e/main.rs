@@ -5,6 +5,8 @@
 mod agent;
 mod agent_command;
 mod agent_view;
+#[cfg(feature = "weakened")]
+mod attacks;
 mod cgroups;
 mod config_file;
 
@@ -19,6 +21,7 @@ mod fetching_users;
 mod filesystem;
 mod fixtures;
 mod full_disk;
+mod inside;
 mod json;
 mod known_failures;
 mod launching;
@@ -31,6 +34,7 @@ mod recovery;
 mod refusals;
 mod refused_fields;
 mod resources;
+mod rights;
 mod run;
 mod scale;
 mod scopes;

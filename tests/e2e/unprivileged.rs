@@ -3,6 +3,7 @@
 use crate::agent::container::AWAIT_GO;
 use crate::agent::processes::Process;
 use crate::agent::{Agent, need_root};
+use crate::cgroups::inside::run_in;
 
 #[test]
 fn a_container_lives_and_ends_without_root() {
@@ -67,4 +68,14 @@ fn an_agent_without_memory_destroys_what_it_finds_without_root() {
     let container = agent.task("sleep 1000").launch();
     assert_eq!(agent.restart_without_memory().orphans, [container.id.as_str()]);
     agent.assert_nothing_left();
+}
+
+/// Its verbs must go on seeing its supervisors, which they may not trace.
+#[test]
+fn without_root_all_is_as_usual_where_others_processes_are_hidden() {
+    need_root!();
+    for hidden in ["invisible", "noaccess", "ptraceable"] {
+        let setup = format!("mount -o remount,hidepid={hidden} /proc");
+        assert!(run_in(hidden, &setup, "unprivileged::a_") >= 4, "{hidden}");
+    }
 }

@@ -42,6 +42,10 @@ fn sample(flag: &Flag) -> &'static str {
         "default_container_info" => {
             r#"{"type": "MESOS", "volumes": [{"host_path": ".private/tmp", "container_path": "/tmp", "mode": "RW"}]}"#
         }
+        "effective_capabilities" => "none",
+        "bounding_capabilities" => r#"{"capabilities": ["NET_BIND_SERVICE", "NET_RAW"]}"#,
+        "default_rlimits" => "NOFILE=1024:4096,CORE=0",
+        "oom_score_adj" => "500",
         "perf_events" => "task-clock,context-switches",
         other => panic!("{other} has no default: give it an example here"),
     }

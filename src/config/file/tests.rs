@@ -94,8 +94,15 @@ fn what_is_refused() {
 fn value_of(flag: &'static Flag) -> BoxedStrategy<String> {
     match flag.kind {
         _ if flag.name == "launcher" => prop_oneof![Just("linux".to_owned()), Just("posix".to_owned())].boxed(),
+        _ if flag.name == "pid1" => prop_oneof![Just("executor".to_owned()), Just("init".to_owned())].boxed(),
         _ if flag.name == "fetch_as" => prop_oneof![Just("user".to_owned()), Just("root".to_owned())].boxed(),
         _ if flag.name == "cgroups_root" || flag.name == "systemd_slice" => "[a-z]{1,8}".boxed(),
+        _ if flag.name.ends_with("_capabilities") => {
+            prop_oneof![Just("none".to_owned()), Just(r#"{"capabilities": ["KILL"]}"#.to_owned())].boxed()
+        }
+        _ if flag.name == "default_rlimits" => (0..9u8).prop_map(|value| format!("CORE={value}")).boxed(),
+        _ if flag.name == "umask" => (0..=0o777u32).prop_map(|value| format!("{value:03o}")).boxed(),
+        _ if flag.name == "oom_score_adj" => (-1000..=1000i32).prop_map(|value| value.to_string()).boxed(),
         Kind::Text => "[^\0\r\n]*[^\0\\s]".boxed(),
         Kind::Path => "/[^\0]*".boxed(),
         Kind::Bool => any::<bool>().prop_map(|value| value.to_string()).boxed(),

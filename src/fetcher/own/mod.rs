@@ -6,11 +6,11 @@
 #![forbid(unsafe_code)]
 
 mod cache;
-mod program;
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Seek};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -20,15 +20,24 @@ use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::{Gid, Uid, geteuid};
 
-pub use cache::default_dir;
-pub use program::find;
-
 use super::mesos_fetcher::few;
 use super::name::shown;
 use super::plan::Plan;
 use super::{FetchError, Sandbox};
 use crate::protocol::fetch::{Cache, Item, Owner, Request};
 use crate::protocol::write_record;
+pub use cache::default_dir;
+
+/// Looks for the program. None: it is not installed; archives and http(s) are then `mesos-fetcher`'s.
+#[must_use]
+pub fn find() -> Option<PathBuf> {
+    crate::beside::find("mesos-ecp-fetch")
+}
+
+/// Opens it for being executed by its descriptor.
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(path)
+}
 
 /// The layout of [`Request`].
 pub const VERSION: u32 = 1;
@@ -87,7 +96,7 @@ impl Plan {
             error,
             advice: "; it belongs beside mesos-ecp".to_owned(),
         };
-        let program = self.uses_own().then(|| program::open(self.own_program())).transpose().map_err(broken)?;
+        let program = self.uses_own().then(|| open(self.own_program())).transpose().map_err(broken)?;
         let (cache, warning) = match self.cache_dir().map(|dir| cache::open(dir, user)) {
             Some(Ok(cache)) => (Some(cache), None),
             Some(Err(reason)) => (None, Some(format!("the cache is not used: {reason}"))),

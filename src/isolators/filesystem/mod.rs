@@ -5,6 +5,7 @@
 mod linux;
 mod persistent;
 mod posix;
+pub mod root;
 mod shared;
 mod volumes;
 

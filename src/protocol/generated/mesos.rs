@@ -682,6 +682,270 @@ pub mod network_info {
         }
     }
 }
+/// A set of Linux capabilities.
+/// Releases: none of those with external containerizers, but 1.1 on; see ContainerInfo.linux_info.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CapabilityInfo {
+    #[prost(enumeration = "capability_info::Capability", repeated, packed = "false", tag = "1")]
+    pub capabilities: ::prost::alloc::vec::Vec<i32>,
+}
+/// Nested message and enum types in `CapabilityInfo`.
+pub mod capability_info {
+    /// The kernel's numbers, and 1000 more.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+    #[repr(i32)]
+    pub enum Capability {
+        Unknown = 0,
+        Chown = 1000,
+        DacOverride = 1001,
+        DacReadSearch = 1002,
+        Fowner = 1003,
+        Fsetid = 1004,
+        Kill = 1005,
+        Setgid = 1006,
+        Setuid = 1007,
+        Setpcap = 1008,
+        LinuxImmutable = 1009,
+        NetBindService = 1010,
+        NetBroadcast = 1011,
+        NetAdmin = 1012,
+        NetRaw = 1013,
+        IpcLock = 1014,
+        IpcOwner = 1015,
+        SysModule = 1016,
+        SysRawio = 1017,
+        SysChroot = 1018,
+        SysPtrace = 1019,
+        SysPacct = 1020,
+        SysAdmin = 1021,
+        SysBoot = 1022,
+        SysNice = 1023,
+        SysResource = 1024,
+        SysTime = 1025,
+        SysTtyConfig = 1026,
+        Mknod = 1027,
+        Lease = 1028,
+        AuditWrite = 1029,
+        AuditControl = 1030,
+        Setfcap = 1031,
+        MacOverride = 1032,
+        MacAdmin = 1033,
+        Syslog = 1034,
+        WakeAlarm = 1035,
+        BlockSuspend = 1036,
+        AuditRead = 1037,
+        Perfmon = 1038,
+        Bpf = 1039,
+        CheckpointRestore = 1040,
+    }
+    impl Capability {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unknown => "UNKNOWN",
+                Self::Chown => "CHOWN",
+                Self::DacOverride => "DAC_OVERRIDE",
+                Self::DacReadSearch => "DAC_READ_SEARCH",
+                Self::Fowner => "FOWNER",
+                Self::Fsetid => "FSETID",
+                Self::Kill => "KILL",
+                Self::Setgid => "SETGID",
+                Self::Setuid => "SETUID",
+                Self::Setpcap => "SETPCAP",
+                Self::LinuxImmutable => "LINUX_IMMUTABLE",
+                Self::NetBindService => "NET_BIND_SERVICE",
+                Self::NetBroadcast => "NET_BROADCAST",
+                Self::NetAdmin => "NET_ADMIN",
+                Self::NetRaw => "NET_RAW",
+                Self::IpcLock => "IPC_LOCK",
+                Self::IpcOwner => "IPC_OWNER",
+                Self::SysModule => "SYS_MODULE",
+                Self::SysRawio => "SYS_RAWIO",
+                Self::SysChroot => "SYS_CHROOT",
+                Self::SysPtrace => "SYS_PTRACE",
+                Self::SysPacct => "SYS_PACCT",
+                Self::SysAdmin => "SYS_ADMIN",
+                Self::SysBoot => "SYS_BOOT",
+                Self::SysNice => "SYS_NICE",
+                Self::SysResource => "SYS_RESOURCE",
+                Self::SysTime => "SYS_TIME",
+                Self::SysTtyConfig => "SYS_TTY_CONFIG",
+                Self::Mknod => "MKNOD",
+                Self::Lease => "LEASE",
+                Self::AuditWrite => "AUDIT_WRITE",
+                Self::AuditControl => "AUDIT_CONTROL",
+                Self::Setfcap => "SETFCAP",
+                Self::MacOverride => "MAC_OVERRIDE",
+                Self::MacAdmin => "MAC_ADMIN",
+                Self::Syslog => "SYSLOG",
+                Self::WakeAlarm => "WAKE_ALARM",
+                Self::BlockSuspend => "BLOCK_SUSPEND",
+                Self::AuditRead => "AUDIT_READ",
+                Self::Perfmon => "PERFMON",
+                Self::Bpf => "BPF",
+                Self::CheckpointRestore => "CHECKPOINT_RESTORE",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "UNKNOWN" => Some(Self::Unknown),
+                "CHOWN" => Some(Self::Chown),
+                "DAC_OVERRIDE" => Some(Self::DacOverride),
+                "DAC_READ_SEARCH" => Some(Self::DacReadSearch),
+                "FOWNER" => Some(Self::Fowner),
+                "FSETID" => Some(Self::Fsetid),
+                "KILL" => Some(Self::Kill),
+                "SETGID" => Some(Self::Setgid),
+                "SETUID" => Some(Self::Setuid),
+                "SETPCAP" => Some(Self::Setpcap),
+                "LINUX_IMMUTABLE" => Some(Self::LinuxImmutable),
+                "NET_BIND_SERVICE" => Some(Self::NetBindService),
+                "NET_BROADCAST" => Some(Self::NetBroadcast),
+                "NET_ADMIN" => Some(Self::NetAdmin),
+                "NET_RAW" => Some(Self::NetRaw),
+                "IPC_LOCK" => Some(Self::IpcLock),
+                "IPC_OWNER" => Some(Self::IpcOwner),
+                "SYS_MODULE" => Some(Self::SysModule),
+                "SYS_RAWIO" => Some(Self::SysRawio),
+                "SYS_CHROOT" => Some(Self::SysChroot),
+                "SYS_PTRACE" => Some(Self::SysPtrace),
+                "SYS_PACCT" => Some(Self::SysPacct),
+                "SYS_ADMIN" => Some(Self::SysAdmin),
+                "SYS_BOOT" => Some(Self::SysBoot),
+                "SYS_NICE" => Some(Self::SysNice),
+                "SYS_RESOURCE" => Some(Self::SysResource),
+                "SYS_TIME" => Some(Self::SysTime),
+                "SYS_TTY_CONFIG" => Some(Self::SysTtyConfig),
+                "MKNOD" => Some(Self::Mknod),
+                "LEASE" => Some(Self::Lease),
+                "AUDIT_WRITE" => Some(Self::AuditWrite),
+                "AUDIT_CONTROL" => Some(Self::AuditControl),
+                "SETFCAP" => Some(Self::Setfcap),
+                "MAC_OVERRIDE" => Some(Self::MacOverride),
+                "MAC_ADMIN" => Some(Self::MacAdmin),
+                "SYSLOG" => Some(Self::Syslog),
+                "WAKE_ALARM" => Some(Self::WakeAlarm),
+                "BLOCK_SUSPEND" => Some(Self::BlockSuspend),
+                "AUDIT_READ" => Some(Self::AuditRead),
+                "PERFMON" => Some(Self::Perfmon),
+                "BPF" => Some(Self::Bpf),
+                "CHECKPOINT_RESTORE" => Some(Self::CheckpointRestore),
+                _ => None,
+            }
+        }
+    }
+}
+/// What only Linux has.
+/// Releases: as CapabilityInfo.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LinuxInfo {
+    /// effective_capabilities before it had that name
+    #[prost(message, optional, tag = "1")]
+    pub capability_info: ::core::option::Option<CapabilityInfo>,
+    #[prost(message, optional, tag = "2")]
+    pub bounding_capabilities: ::core::option::Option<CapabilityInfo>,
+    #[prost(message, optional, tag = "3")]
+    pub effective_capabilities: ::core::option::Option<CapabilityInfo>,
+}
+/// Resource limits of processes.
+/// Releases: none of those with external containerizers, but 1.1 on; see ContainerInfo.rlimit_info.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RLimitInfo {
+    #[prost(message, repeated, tag = "1")]
+    pub rlimits: ::prost::alloc::vec::Vec<r_limit_info::RLimit>,
+}
+/// Nested message and enum types in `RLimitInfo`.
+pub mod r_limit_info {
+    /// One limit; without both numbers it is lifted.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct RLimit {
+        #[prost(enumeration = "r_limit::Type", optional, tag = "1")]
+        pub r#type: ::core::option::Option<i32>,
+        #[prost(uint64, optional, tag = "2")]
+        pub hard: ::core::option::Option<u64>,
+        #[prost(uint64, optional, tag = "3")]
+        pub soft: ::core::option::Option<u64>,
+    }
+    /// Nested message and enum types in `RLimit`.
+    pub mod r_limit {
+        /// RLIMIT_* of getrlimit(2).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+        #[repr(i32)]
+        pub enum Type {
+            Unknown = 0,
+            RlmtAs = 1,
+            RlmtCore = 2,
+            RlmtCpu = 3,
+            RlmtData = 4,
+            RlmtFsize = 5,
+            RlmtLocks = 6,
+            RlmtMemlock = 7,
+            RlmtMsgqueue = 8,
+            RlmtNice = 9,
+            RlmtNofile = 10,
+            RlmtNproc = 11,
+            RlmtRss = 12,
+            RlmtRtprio = 13,
+            RlmtRttime = 14,
+            RlmtSigpending = 15,
+            RlmtStack = 16,
+        }
+        impl Type {
+            /// String value of the enum field names used in the ProtoBuf definition.
+            ///
+            /// The values are not transformed in any way and thus are considered stable
+            /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+            pub fn as_str_name(&self) -> &'static str {
+                match self {
+                    Self::Unknown => "UNKNOWN",
+                    Self::RlmtAs => "RLMT_AS",
+                    Self::RlmtCore => "RLMT_CORE",
+                    Self::RlmtCpu => "RLMT_CPU",
+                    Self::RlmtData => "RLMT_DATA",
+                    Self::RlmtFsize => "RLMT_FSIZE",
+                    Self::RlmtLocks => "RLMT_LOCKS",
+                    Self::RlmtMemlock => "RLMT_MEMLOCK",
+                    Self::RlmtMsgqueue => "RLMT_MSGQUEUE",
+                    Self::RlmtNice => "RLMT_NICE",
+                    Self::RlmtNofile => "RLMT_NOFILE",
+                    Self::RlmtNproc => "RLMT_NPROC",
+                    Self::RlmtRss => "RLMT_RSS",
+                    Self::RlmtRtprio => "RLMT_RTPRIO",
+                    Self::RlmtRttime => "RLMT_RTTIME",
+                    Self::RlmtSigpending => "RLMT_SIGPENDING",
+                    Self::RlmtStack => "RLMT_STACK",
+                }
+            }
+            /// Creates an enum from field names used in the ProtoBuf definition.
+            pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+                match value {
+                    "UNKNOWN" => Some(Self::Unknown),
+                    "RLMT_AS" => Some(Self::RlmtAs),
+                    "RLMT_CORE" => Some(Self::RlmtCore),
+                    "RLMT_CPU" => Some(Self::RlmtCpu),
+                    "RLMT_DATA" => Some(Self::RlmtData),
+                    "RLMT_FSIZE" => Some(Self::RlmtFsize),
+                    "RLMT_LOCKS" => Some(Self::RlmtLocks),
+                    "RLMT_MEMLOCK" => Some(Self::RlmtMemlock),
+                    "RLMT_MSGQUEUE" => Some(Self::RlmtMsgqueue),
+                    "RLMT_NICE" => Some(Self::RlmtNice),
+                    "RLMT_NOFILE" => Some(Self::RlmtNofile),
+                    "RLMT_NPROC" => Some(Self::RlmtNproc),
+                    "RLMT_RSS" => Some(Self::RlmtRss),
+                    "RLMT_RTPRIO" => Some(Self::RlmtRtprio),
+                    "RLMT_RTTIME" => Some(Self::RlmtRttime),
+                    "RLMT_SIGPENDING" => Some(Self::RlmtSigpending),
+                    "RLMT_STACK" => Some(Self::RlmtStack),
+                    _ => None,
+                }
+            }
+        }
+    }
+}
 /// What the framework asks for about the container.
 /// Releases: 0.20 on.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -701,6 +965,15 @@ pub struct ContainerInfo {
     /// 0.25 on
     #[prost(message, repeated, tag = "7")]
     pub network_infos: ::prost::alloc::vec::Vec<NetworkInfo>,
+    /// Of releases without external containerizers. What a framework made for them sets comes through older masters and
+    /// agents nevertheless, for they hand on fields that they do not know.
+    ///
+    /// 1.1 on
+    #[prost(message, optional, tag = "8")]
+    pub linux_info: ::core::option::Option<LinuxInfo>,
+    /// 1.1 on
+    #[prost(message, optional, tag = "9")]
+    pub rlimit_info: ::core::option::Option<RLimitInfo>,
 }
 /// Nested message and enum types in `ContainerInfo`.
 pub mod container_info {

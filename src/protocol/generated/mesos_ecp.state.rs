@@ -51,6 +51,12 @@ pub struct Checkpoint {
     /// "linux" or "posix".
     #[prost(string, optional, tag = "13")]
     pub launcher: ::core::option::Option<::prost::alloc::string::String>,
+    /// The first process is process 1 of a pid namespace of the container's: all in there ends with it.
+    #[prost(bool, optional, tag = "14")]
+    pub pid_namespace: ::core::option::Option<bool>,
+    /// The first process is not the executor but an init, which leaves the executor's status in the file "status".
+    #[prost(bool, optional, tag = "15")]
+    pub init: ::core::option::Option<bool>,
 }
 /// A cgroup hierarchy.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -1,10 +1,13 @@
 //! The container's first process between clone and exec: raw system calls only, on what was prepared before.
 #![allow(unsafe_code)]
 
+mod capabilities;
 mod exec;
+mod init;
 mod mounts;
 mod privileges;
 mod step;
+mod verify;
 
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, RawFd};
@@ -14,6 +17,7 @@ use super::default_signals;
 use super::setup::Setup;
 
 pub use step::ChildStep;
+pub use verify::Wrong;
 
 /// What the child needs, in the form in which the kernel takes it.
 pub(super) struct Child<'a> {
@@ -26,10 +30,16 @@ pub(super) struct Child<'a> {
     stdio: [RawFd; 3],
     tasks: Vec<RawFd>,
     credentials: Option<&'a Credentials>,
+    /// All that there should be, in order.
+    groups_wanted: Vec<u32>,
+    /// Room for one more than that.
+    groups_found: Vec<u32>,
     setup: &'a Setup,
     hold: RawFd,
     hold_write: RawFd,
     report: RawFd,
+    /// A pipe: reading and writing end; by it an init says that its child may go on.
+    go: Option<[RawFd; 2]>,
 }
 
 impl<'a> Child<'a> {
@@ -37,6 +47,8 @@ impl<'a> Child<'a> {
         let pointers = |list: &[CString]| -> Vec<*const libc::c_char> {
             list.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect()
         };
+        let mut groups_wanted = what.credentials.map(|to| to.groups.clone()).unwrap_or_default();
+        groups_wanted.sort_unstable();
         Child {
             programs: what.programs.iter().map(|s| s.as_ptr()).collect(),
             argv: pointers(what.argv),
@@ -46,11 +58,19 @@ impl<'a> Child<'a> {
             stdio: what.stdio.map(|fd| fd.as_raw_fd()),
             tasks: what.tasks.iter().map(AsRawFd::as_raw_fd).collect(),
             credentials: what.credentials,
+            groups_found: vec![0; groups_wanted.len() + 1],
+            groups_wanted,
             setup: what.setup,
             hold,
             hold_write,
             report,
+            go: None,
         }
+    }
+
+    /// Gives it the pipe that it needs if it becomes an init.
+    pub(super) fn with_init(&mut self, go: [RawFd; 2]) {
+        self.go = Some(go);
     }
 
     /// Adds a file by which it joins a cgroup.
@@ -70,6 +90,9 @@ impl<'a> Child<'a> {
                     self.fail(ChildStep::Cgroups);
                 }
             }
+            if self.setup.cgroup_namespace && libc::unshare(libc::CLONE_NEWCGROUP) < 0 {
+                self.fail(ChildStep::CgroupNamespace);
+            }
             if libc::setsid() < 0 {
                 self.fail(ChildStep::Session);
             }
@@ -88,36 +111,48 @@ impl<'a> Child<'a> {
             self.mount();
             self.drop_privileges();
             // Everything of ours is O_CLOEXEC already; this is for what a later change might forget.
-            libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);
+            if !crate::weaken::is("descriptors") {
+                libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);
+            }
             default_signals();
-            self.wait_for_release();
+            self.wait_for(self.hold);
+            self.leave_to_init();
             // The last thing: it may forbid what was done before.
             self.filter_calls();
             self.exec()
         }
     }
 
-    /// What the agent has for itself is not for its tasks; where lowering is not allowed, it stays as it is.
+    /// What the agent has for itself is not for its tasks; where lowering is not allowed, it stays as it is unless
+    /// somebody asked for that.
     unsafe fn own_priorities(&self) {
         // SAFETY: called by `run` under its conditions; constant paths.
         unsafe {
             libc::setpriority(libc::PRIO_PROCESS, 0, 0);
             libc::syscall(libc::SYS_ioprio_set, 1, 0, 0);
-            let adj = libc::open(c"/proc/self/oom_score_adj".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
-            if adj >= 0 {
-                let text = self.setup.oom_score_adj.as_bytes();
-                libc::write(adj, text.as_ptr().cast(), text.len());
-                libc::close(adj);
+            let open = || libc::open(c"/proc/self/oom_score_adj".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
+            let mut adj = open();
+            if adj < 0 && *libc::__errno_location() == libc::EACCES {
+                // Of a process that is closed to its own account (see `detach`) all files there are root's.
+                libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0);
+                adj = open();
+                libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0);
             }
+            let text = self.setup.oom_score_adj.as_bytes();
+            if (adj < 0 || libc::write(adj, text.as_ptr().cast(), text.len()) < 0) && self.setup.oom_score_adj_must_be {
+                self.fail(ChildStep::OomScoreAdj);
+            }
+            libc::close(adj);
         }
     }
 
-    unsafe fn wait_for_release(&self) {
+    /// Waits for a byte; ends with the end of who holds the other side.
+    unsafe fn wait_for(&self, pipe: RawFd) {
         let mut byte = 0u8;
         // SAFETY: called by `run` under its conditions; reads one byte of its own stack.
         unsafe {
             loop {
-                match libc::read(self.hold, (&raw mut byte).cast(), 1) {
+                match libc::read(pipe, (&raw mut byte).cast(), 1) {
                     1 => return,
                     -1 if *libc::__errno_location() == libc::EINTR => {}
                     // End-of-file: the supervisor died or called the launch off.

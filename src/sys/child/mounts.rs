@@ -8,10 +8,15 @@ use std::ffi::CStr;
 use std::os::fd::AsRawFd;
 
 use super::{Child, ChildStep};
-use crate::sys::mount::{Attributes, How, RDONLY, attach_raw, make_raw, openat2_raw, set_attributes_raw};
-use crate::sys::setup::{Mount, Source};
+use crate::sys::mount::{
+    Attributes, FSCONFIG_SET_STRING, How, RDONLY, attach_raw, make_raw, openat2_raw, set_attributes_raw,
+};
+use crate::sys::setup::{Content, Mount, Root, Source};
 
 const NONE: *const libc::c_char = std::ptr::null();
+
+/// Every host has it, and no root directory of a container is below it.
+const LAYER_PLACE: &CStr = c"/sys";
 
 impl Child<'_> {
     /// Mounts, changes the root, and changes to the working directory.
@@ -39,11 +44,11 @@ impl Child<'_> {
             let root = match &setup.root {
                 None => host,
                 Some(root) => {
-                    let at = self.open_below(host, &root.at);
-                    if at < 0 || attach_raw(root.tree.as_raw_fd(), at as i32) < 0 {
+                    let tree = self.root(host, root);
+                    if tree < 0 {
                         self.fail(ChildStep::Root);
                     }
-                    root.tree.as_raw_fd()
+                    tree as i32
                 }
             };
             for (number, mount) in setup.mounts.iter().enumerate() {
@@ -61,18 +66,60 @@ impl Child<'_> {
         }
     }
 
+    /// Puts the root directory together; returns its descriptor, or a negative number.
+    unsafe fn root(&self, host: i32, root: &Root) -> i64 {
+        // SAFETY: as above.
+        unsafe {
+            let tree = match &root.content {
+                Content::Tree(tree) => i64::from(tree.as_raw_fd()),
+                Content::Layer(layer) => self.layered(host, layer.as_raw_fd(), &root.at),
+            };
+            let at = self.open_below(host, &root.at);
+            if tree < 0 || at < 0 || attach_raw(tree as i32, at as i32) < 0 {
+                return -1;
+            }
+            tree
+        }
+    }
+
+    /// An overlay of the layer over the directory `below`. It is found by the working directory, because its own mount has
+    /// no path: the place where it is mounted for the moment is covered and out of reach before the command runs.
+    unsafe fn layered(&self, host: i32, layer: i32, below: &CStr) -> i64 {
+        // SAFETY: as above; strings with a NUL, numbers and null pointers.
+        unsafe {
+            let place = self.open_below(host, LAYER_PLACE);
+            if place < 0 || attach_raw(layer, place as i32) < 0 || libc::fchdir(layer) < 0 {
+                return -1;
+            }
+            let overlay = libc::syscall(libc::SYS_fsopen, c"overlay".as_ptr(), libc::FSOPEN_CLOEXEC);
+            if overlay < 0 {
+                return overlay;
+            }
+            for (name, value) in [(c"lowerdir", below), (c"upperdir", c"upper"), (c"workdir", c"work")] {
+                let (name, value) = (name.as_ptr(), value.as_ptr());
+                if libc::syscall(libc::SYS_fsconfig, overlay, FSCONFIG_SET_STRING, name, value, 0) < 0 {
+                    return -1;
+                }
+            }
+            make_raw(overlay as i32, 0)
+        }
+    }
+
     unsafe fn mount_one(&self, root: i32, mount: &Mount) -> bool {
         // SAFETY: as above.
         unsafe {
             let at = self.open_below(root, &mount.at);
             if at < 0 {
-                let optional = matches!(mount.source, Source::TreeIfThere(_) | Source::ReadOnly);
+                let optional =
+                    matches!(mount.source, Source::TreeIfThere(_) | Source::FreshIfThere { .. } | Source::ReadOnly);
                 return optional && *libc::__errno_location() == libc::ENOENT;
             }
             let at = at as i32;
             let tree = match &mount.source {
                 Source::Tree(tree) | Source::TreeIfThere(tree) => i64::from(tree.as_raw_fd()),
-                Source::Fresh { kind, attributes } => fresh(kind, *attributes),
+                Source::Fresh { kind, attributes } | Source::FreshIfThere { kind, attributes } => {
+                    fresh(kind, *attributes)
+                }
                 Source::ReadOnly => read_only(at),
             };
             let done = tree >= 0 && attach_raw(tree as i32, at) >= 0;

@@ -1,14 +1,16 @@
 //! From the supervisor's rights to the container's, in the order in which each step is still allowed.
 #![allow(unsafe_code)]
 
+use super::capabilities::{self, Sets};
 use super::{Child, ChildStep};
 
 impl Child<'_> {
-    /// Limits, then the user's groups, group and user.
+    /// Limits and the bounding set, then the user's groups, group and user, then what of the rights is left; and a look
+    /// whether it is so.
     ///
     /// # Safety
     /// As `run`.
-    pub(super) unsafe fn drop_privileges(&self) {
+    pub(super) unsafe fn drop_privileges(&mut self) {
         let privileges = &self.setup.privileges;
         // SAFETY: called by `run` under its conditions.
         unsafe {
@@ -19,6 +21,12 @@ impl Child<'_> {
                     self.fail_at(ChildStep::Rlimit, number);
                 }
             }
+            let wanted = privileges.capabilities;
+            if let Some(wanted) = wanted
+                && !capabilities::bound(wanted.bounding)
+            {
+                self.fail(ChildStep::Bounding);
+            }
             if let Some(to) = self.credentials {
                 // The raw calls: glibc's would look for other threads.
                 if libc::syscall(libc::SYS_setgroups, to.groups.len(), to.groups.as_ptr()) < 0 {
@@ -27,12 +35,34 @@ impl Child<'_> {
                 if libc::syscall(libc::SYS_setresgid, to.gid, to.gid, to.gid) < 0 {
                     self.fail(ChildStep::Gid);
                 }
+                // Else the kernel takes away all that there is when the user changes. Executing a program ends it.
+                let keep = to.uid != 0 && wanted.is_some_and(|wanted| wanted.permitted != 0);
+                if keep && capabilities::prctl(libc::PR_SET_KEEPCAPS, 1, 0) < 0 {
+                    self.fail(ChildStep::Capabilities);
+                }
                 if libc::syscall(libc::SYS_setresuid, to.uid, to.uid, to.uid) < 0 {
                     self.fail(ChildStep::Uid);
                 }
             }
-            if privileges.no_new_privileges && libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 {
+            let Some(now) = capabilities::get() else { self.fail(ChildStep::Capabilities) };
+            let sets = match wanted {
+                Some(wanted) => {
+                    Sets { permitted: wanted.permitted, effective: wanted.permitted, inheritable: wanted.ambient }
+                }
+                // Another user has none. Root has what it has until it executes something, and the bounding set from then on.
+                None if libc::geteuid() != 0 => Sets::default(),
+                None => Sets { inheritable: 0, ..now },
+            };
+            // Inheritable and ambient ones of the agent's would go to the container, whoever its user is.
+            if !capabilities::set(&sets, wanted.map_or(0, |wanted| wanted.ambient)) {
+                self.fail(ChildStep::Capabilities);
+            }
+            if privileges.no_new_privileges && capabilities::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0) < 0 {
                 self.fail(ChildStep::NoNewPrivileges);
+            }
+            if let Some(wrong) = self.wrong(&sets) {
+                *libc::__errno_location() = libc::EPERM;
+                self.fail_at(ChildStep::Verify, wrong as usize);
             }
         }
     }

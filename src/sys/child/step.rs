@@ -37,12 +37,22 @@ pub enum ChildStep {
     NoNewPrivileges,
     /// seccomp(2).
     Seccomp,
-    /// Looking whether it is what it should have become.
+    /// Looking whether it is what it should have become; the number is of [`Wrong`](crate::sys::Wrong).
     Verify,
+    /// Dropping capabilities from the bounding set.
+    Bounding,
+    /// Writing to /proc/self/oom_score_adj.
+    OomScoreAdj,
+    /// unshare(CLONE_NEWCGROUP).
+    CgroupNamespace,
+    /// clone(2), for the child of an init.
+    Fork,
+    /// execveat(2) of the init.
+    Init,
 }
 
 impl ChildStep {
-    const ALL: [ChildStep; 17] = {
+    const ALL: [ChildStep; 22] = {
         use ChildStep::*;
         [
             Session,
@@ -62,6 +72,11 @@ impl ChildStep {
             NoNewPrivileges,
             Seccomp,
             Verify,
+            Bounding,
+            OomScoreAdj,
+            CgroupNamespace,
+            Fork,
+            Init,
         ]
     };
 

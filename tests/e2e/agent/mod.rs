@@ -142,6 +142,13 @@ impl Agent {
         program
     }
 
+    /// Copies a program into the libexec directory, where everybody may run it.
+    pub fn copy(&self, name: &str, program: &Path) -> PathBuf {
+        let copy = self.libexec.join(name);
+        install(program, &copy);
+        copy
+    }
+
     /// Makes a `mesos-fetcher` that does this in the sandbox, in whichever release's way it was told where that is.
     pub fn fetcher(&self, script: &str) {
         let find = r#"

@@ -8,7 +8,7 @@ mod cpu_usage;
 mod cpuset;
 mod devices;
 mod hugetlb;
-mod inside;
+pub mod inside;
 mod launcher;
 mod mem;
 mod net_cls;

@@ -25,7 +25,7 @@ fn info(volumes: &[Message]) -> Message {
 }
 
 /// For `Task::edit`: gives the executor these volumes.
-fn volumes(volumes: &[Message]) -> impl Fn(&mut Message) {
+fn volumes(volumes: &[Message]) -> impl Fn(&mut Message) + use<> {
     let info = info(volumes).encode();
     move |launch| launch.edit(3, |executor| executor.set(11, Value::Bytes(info.clone())))
 }

@@ -1,45 +1,43 @@
-//! Where `mesos-ecp-fetch` is: beside the program that runs.
+//! Where the other programs of this package are: beside the one that runs.
 #![forbid(unsafe_code)]
 
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-
-const NAME: &str = "mesos-ecp-fetch";
 
 /// What the kernel adds to the name of a program that was removed or replaced while it runs.
 const DELETED: &[u8] = b" (deleted)";
 
-/// Looks for it. None: it is not installed; archives and http(s) are then `mesos-fetcher`'s.
+/// Looks for the program of this name. None: it is not installed, or may not be executed.
 #[must_use]
-pub fn find() -> Option<PathBuf> {
-    beside(&fs::read_link("/proc/self/exe").ok()?)
+pub fn find(name: &str) -> Option<PathBuf> {
+    beside(&fs::read_link("/proc/self/exe").ok()?, name)
 }
 
-fn beside(program: &Path) -> Option<PathBuf> {
+fn beside(program: &Path, name: &str) -> Option<PathBuf> {
     // After an upgrade the new one's place is that of the old one.
     let bytes = program.as_os_str().as_bytes();
     let program = match bytes.strip_suffix(DELETED) {
         Some(name) if !program.exists() => Path::new(OsStr::from_bytes(name)),
         _ => program,
     };
-    let path = program.with_file_name(NAME);
+    let path = program.with_file_name(name);
     let found = fs::metadata(&path).ok()?;
     (found.is_file() && found.permissions().mode() & 0o111 != 0).then_some(path)
-}
-
-/// Opens it for being executed by its descriptor.
-pub(super) fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(path)
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    const NAME: &str = "mesos-ecp-other";
+
+    fn beside(program: &Path) -> Option<PathBuf> {
+        super::beside(program, NAME)
+    }
 
     #[test]
     fn it_is_beside_the_program_even_one_that_was_replaced() {

@@ -1,0 +1,101 @@
+//! A root directory of the container's own: `--default_rootfs`, a directory of the host.
+//!
+//! Many containers may have the same one. What they write goes to a layer that each has for itself, in memory that counts
+//! as its own, and ends with it; the directory itself is never changed, not even for mount points that it does not have.
+#![forbid(unsafe_code)]
+
+mod devices;
+mod layer;
+mod special;
+#[cfg(test)]
+mod tests;
+
+use std::ffi::CString;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::isolator::mount::{Propagation, open_tree, set_attributes};
+use crate::isolator::{Content, Mount, Preparation, Root, Source, Stage};
+use crate::paths::{self, Found};
+
+pub use layer::Layer;
+
+/// The root directory of a container that is being prepared.
+#[derive(Debug)]
+pub struct RootDirectory {
+    found: Found,
+    layer: Layer,
+}
+
+impl RootDirectory {
+    /// Of `directory`, an absolute path of the host.
+    ///
+    /// # Errors
+    /// It is not there, or somebody else than root may change it: whoever can put a set-user-id program or a device there
+    /// would have it in every container.
+    pub fn open(directory: &Path) -> Result<RootDirectory> {
+        let found = paths::trusted(directory)?;
+        let refuse = |why: &str| Err(Error::Refused(format!("--default_rootfs={}: {why}", directory.display())));
+        // By the descriptor, which has no path of its own.
+        let metadata = std::fs::metadata(&found.path).map_err(Error::path("look at", &found.path))?;
+        if !metadata.is_dir() {
+            return refuse("it is not a directory");
+        }
+        if metadata.uid() != 0 || metadata.mode() & 0o022 != 0 {
+            return refuse("it must belong to root, and nobody else may write to it (chown root, chmod go-w)");
+        }
+        if found.path == Path::new("/") || found.path.starts_with("/sys") || found.path.starts_with("/proc") {
+            return refuse(
+                "the host's own file system cannot be a root directory; name a directory with a copy of a system",
+            );
+        }
+        if found.path.as_os_str().as_bytes().iter().any(|byte| b":,\\".contains(byte)) {
+            return refuse("overlayfs takes no colon, comma or backslash in a path");
+        }
+        let layer = Layer::new()?;
+        Ok(RootDirectory { found, layer })
+    }
+
+    /// Where a mount at this path of the container goes: the path without symbolic links. What of it is missing is made,
+    /// the last name as a directory or as an empty file.
+    ///
+    /// # Errors
+    /// When something of it is in the way.
+    pub fn place(&self, path: &Path, directory: bool) -> Result<PathBuf> {
+        self.layer.place(&self.found, path, directory)
+    }
+
+    /// The root, with the kernel's own file systems in it and the sandbox at `seen`.
+    ///
+    /// # Errors
+    /// Those of the mount calls.
+    pub fn prepare(self, sandbox: &Path, seen: &Path) -> Result<Preparation> {
+        let mut mounts = special::mounts(&self)?;
+        let copy = paths::trusted(sandbox).and_then(|found| {
+            let tree =
+                open_tree(found.fd.as_fd(), true).map_err(Error::path("copy the mount of the sandbox", sandbox))?;
+            set_attributes(tree.as_fd(), 0, Some(Propagation::Slave), true)
+                .map_err(Error::path("set up the mount of the sandbox", sandbox))?;
+            Ok(tree)
+        })?;
+        let at = self.place(seen, true)?;
+        mounts.push(Mount {
+            stage: Stage::Sandbox,
+            what: format!("the sandbox at {}", seen.display()),
+            at: text(&at)?,
+            source: Source::Tree(copy),
+        });
+        let root = Root { at: text(&self.found.path)?, content: Content::Layer(self.layer.into_tree()) };
+        Ok(Preparation { mounts, root: Some(root), sandbox: Some(at), ..Preparation::default() })
+    }
+}
+
+/// A path for the kernel.
+fn text(path: &Path) -> Result<CString> {
+    CString::new(path.as_os_str().as_bytes()).map_err(|_| {
+        Error::Refused(format!("the path {} has a NUL byte in it", path.display().to_string().escape_default()))
+    })
+}

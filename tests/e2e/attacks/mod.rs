@@ -1,0 +1,20 @@
+//! Attacks, each done twice: against a program whose safeguard is taken away, where it must succeed, for an attack that never
+//! does shows nothing; and against the real one. Needs the feature `weakened`; see src/weaken.rs.
+
+mod descriptors;
+mod ids;
+mod own_program;
+mod state;
+mod streams;
+mod trace;
+
+use crate::agent::{Agent, Builder};
+
+/// Fails the test unless the attack succeeds (true) without the safeguard and does not with it. It is given an agent to begin
+/// with.
+#[track_caller]
+fn prevented(safeguard: &str, attack: impl Fn(Builder) -> bool) {
+    let weakened = Agent::builder().env("ECP_WEAKEN", safeguard);
+    assert!(attack(weakened), "without the safeguard `{safeguard}` the attack must succeed, or it shows nothing");
+    assert!(!attack(Agent::builder()), "the attack has succeeded in spite of the safeguard `{safeguard}`");
+}
