@@ -18,6 +18,7 @@ use nix::unistd::{Gid, Uid, fchownat, geteuid};
 use super::source::{Source, identity};
 use crate::error::{Error, Result};
 use crate::sys::mount::{BENEATH, openat2};
+use crate::weaken;
 
 /// A directory on the way down.
 struct Level {
@@ -70,7 +71,8 @@ impl Walk<'_> {
             }
             way.pop();
             let Some(above) = way.last() else { break };
-            here = nix::fcntl::openat(&here, c"..", READ, nix::sys::stat::Mode::empty()).map_err(self.fail(&way, None))?;
+            here =
+                nix::fcntl::openat(&here, c"..", READ, nix::sys::stat::Mode::empty()).map_err(self.fail(&way, None))?;
             if look(&here)? != above.identity {
                 return Err(Error::Refused(format!(
                     "cannot give {} to the container's user: somebody moves directories in it",
@@ -127,6 +129,7 @@ fn is_of_the_volume(stat: &FileStat, former: Uid) -> bool {
     match kind(stat) {
         SFlag::S_IFDIR => true,
         SFlag::S_IFBLK | SFlag::S_IFCHR => false,
+        _ if weaken::is("hard-links") => true,
         _ => stat.st_nlink == 1 || (stat.st_uid == former.as_raw() && !former.is_root()),
     }
 }
@@ -225,7 +228,11 @@ mod tests {
         if null.exists() {
             assert_eq!(place.owner("volume/a/null"), (0, 0));
         }
-        assert_eq!(fs::metadata(place.path("volume/a/file")).unwrap().mode() & 0o7000, 0, "nobody becomes the new user");
+        assert_eq!(
+            fs::metadata(place.path("volume/a/file")).unwrap().mode() & 0o7000,
+            0,
+            "nobody becomes the new user"
+        );
 
         // It is theirs: what else is in it is nobody's business.
         place.old("volume/a");
