@@ -22,7 +22,7 @@ fn prevented_by(isolation: &str, attack: impl Fn(Builder) -> bool) {
 /// Fails the test unless the attack succeeds (true) without the safeguard and does not with it. It is given an agent to begin
 /// with.
 #[track_caller]
-fn prevented(safeguard: &str, attack: impl Fn(Builder) -> bool) {
+pub fn prevented(safeguard: &str, attack: impl Fn(Builder) -> bool) {
     let weakened = Agent::builder().env("ECP_WEAKEN", safeguard);
     assert!(attack(weakened), "without the safeguard `{safeguard}` the attack must succeed, or it shows nothing");
     assert!(!attack(Agent::builder()), "the attack has succeeded in spite of the safeguard `{safeguard}`");
