@@ -6,9 +6,11 @@ mod capabilities;
 mod cgroups;
 pub mod filesystem;
 mod namespaces;
+mod nnp;
 mod posix;
 mod program;
 mod rlimits;
+mod seccomp;
 mod set;
 
 use std::path::PathBuf;
@@ -30,12 +32,18 @@ pub struct Settings {
     pub isolator_dir: PathBuf,
     /// `--isolator_timeout`.
     pub isolator_timeout: Duration,
+    /// The agent's, if it is known.
+    pub work_dir: Option<PathBuf>,
     /// The flags that have to do with cgroups.
     pub cgroups: config::Cgroups,
     /// The flags about what a container's process may do and use.
     pub limits: config::Limits,
     /// Those that have to do with namespaces.
     pub namespaces: config::Namespaces,
+    /// Those of linux/seccomp.
+    pub seccomp: config::Seccomp,
+    /// The flags that have to do with user namespaces.
+    pub userns: config::Userns,
 }
 
 impl Settings {
@@ -44,9 +52,12 @@ impl Settings {
         Settings {
             isolator_dir: config.isolator_dir.clone(),
             isolator_timeout: config.isolator_timeout,
+            work_dir: config.work_dir.clone(),
             cgroups: config.cgroups.clone(),
             limits: config.limits.clone(),
             namespaces: config.namespaces.clone(),
+            seccomp: config.seccomp.clone(),
+            userns: config.userns,
         }
     }
 
@@ -61,9 +72,9 @@ impl Settings {
 type Maker = (&'static str, fn(&Settings) -> Box<dyn Isolator>);
 
 const BUILT_IN: &[Maker] = &[
-    (filesystem::POSIX, |_| Box::new(filesystem::Posix)),
+    (filesystem::POSIX, |settings| Box::new(filesystem::Posix::new(settings))),
     ("filesystem/shared", |_| Box::new(filesystem::Shared)),
-    ("filesystem/linux", |_| Box::new(filesystem::Linux)),
+    ("filesystem/linux", |settings| Box::new(filesystem::Linux::new(settings))),
     ("posix/cpu", |_| Box::new(posix::Cpu)),
     ("posix/mem", |_| Box::new(posix::Mem)),
     ("cgroups/cpu", |settings| Box::new(cgroups::Cpu::new(settings))),
@@ -81,6 +92,9 @@ const BUILT_IN: &[Maker] = &[
     ("namespaces/ipc", |settings| Box::new(namespaces::Ipc::new(settings))),
     ("namespaces/uts", |settings| Box::new(namespaces::Uts::new(settings))),
     ("namespaces/cgroup", |settings| Box::new(namespaces::Cgroup::new(settings))),
+    ("linux/nnp", |_| Box::new(nnp::Nnp)),
+    ("linux/seccomp", |settings| Box::new(seccomp::Seccomp::new(settings))),
+    ("namespaces/user", |settings| Box::new(namespaces::User::new(settings))),
 ];
 
 /// Names that stand for several; those of the built-in containerizer.
@@ -104,6 +118,9 @@ pub fn resolve<'a>(
 ) -> Result<Vec<String>> {
     filesystem::in_front(all::resolve(names, settings, hierarchies)?)
 }
+
+/// The isolators that give persistent volumes to containers.
+pub const KEEP_VOLUMES: &[&str] = filesystem::KEEP_VOLUMES;
 
 /// Whether volumes can be had with this `--isolation`.
 pub fn takes_volumes(isolation: &[String]) -> bool {

@@ -3,10 +3,10 @@
 #![forbid(unsafe_code)]
 
 use crate::error::{Error, Result};
-use crate::isolators::takes_volumes;
+use crate::isolators::{KEEP_VOLUMES, takes_volumes};
 use crate::protocol::mesos::container_info::Type;
 use crate::protocol::mesos::containerizer::Launch;
-use crate::protocol::mesos::{CommandInfo, ContainerInfo};
+use crate::protocol::mesos::{CommandInfo, ContainerInfo, Resource};
 use crate::protocol::resources::has_persistent_volume;
 
 /// Refuses what is not supported with this `isolation`; what can be ignored is handed to `warn`. `executor_info` has the
@@ -50,11 +50,22 @@ pub fn unsupported(
     for (field, info) in commands.iter().filter_map(|(field, info)| Some((field, (*info)?))) {
         command(field, info)?;
     }
-    if executor.is_some_and(|e| has_persistent_volume(&e.resources)) {
-        return Err(Error::Unsupported {
-            what: "a persistent volume (executor_info.resources: disk with persistence or volume)".into(),
-            advice: "the task would lose its data; run it with the agent's own containerizer",
-        });
+    Ok(())
+}
+
+/// Refuses persistent volumes where no isolator gives them to the container: the task would write its data to a
+/// sandbox that is going to be deleted.
+///
+/// # Errors
+/// When there is one.
+pub fn persistent_volumes(resources: &[Resource], isolators: &[String]) -> Result<()> {
+    let can = || isolators.iter().any(|name| KEEP_VOLUMES.contains(&name.as_str()));
+    if has_persistent_volume(resources) && !can() {
+        return Err(Error::Refused(format!(
+            "a persistent volume (resources: disk with persistence or volume) needs one of the isolators {} in --isolation; \
+             without it the task would lose its data",
+            KEEP_VOLUMES.join(" and ")
+        )));
     }
     Ok(())
 }

@@ -42,15 +42,6 @@ fn image_of_command() -> Message {
     Message::new().bytes(1, "docker:///busybox")
 }
 
-/// A `disk` resource with this `DiskInfo`.
-fn disk(info: &Message) -> Message {
-    scalar("disk", 16.0).message(7, info)
-}
-
-fn volume() -> Message {
-    Message::new().bytes(1, "data").varint(3, 1)
-}
-
 #[test]
 fn an_image_of_the_executors_command_is_refused() {
     let edit = |launch: &mut Message| {
@@ -64,19 +55,6 @@ fn an_image_of_the_tasks_command_is_refused() {
     let command = Message::new().bytes(3, "exit 0").message(4, &image_of_command());
     let task = task_info(7, &command);
     assert_says(&refused(|launch| set(launch, 2, &task)), &["task_info.command", "docker:///busybox"]);
-}
-
-#[test]
-fn a_persistent_volume_is_refused() {
-    let persistence = Message::new().bytes(1, "volume-1");
-    let both = Message::new().message(1, &persistence).message(2, &volume());
-    for info in [both, Message::new().message(1, &persistence), Message::new().message(2, &volume())] {
-        let resource = disk(&info);
-        let edit = |launch: &mut Message| {
-            launch.edit(3, |executor| executor.0.push((5, Value::Bytes(resource.encode()))));
-        };
-        assert_says(&refused(edit), &["persistent volume"]);
-    }
 }
 
 #[test]

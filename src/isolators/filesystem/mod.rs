@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod linux;
+mod persistent;
 mod posix;
 pub mod root;
 mod shared;
@@ -12,7 +13,7 @@ use std::fs::File;
 use std::os::fd::AsFd;
 
 use crate::error::{Error, Result};
-use crate::isolator::mount;
+use crate::isolator::{Container, Facts, mount};
 
 pub use linux::Linux;
 pub use posix::Posix;
@@ -23,6 +24,9 @@ pub(super) const POSIX: &str = "filesystem/posix";
 
 /// Those that take volumes.
 pub(super) const TAKE_VOLUMES: &[&str] = &["filesystem/linux", "filesystem/shared"];
+
+/// Those that give persistent volumes to containers.
+pub(super) const KEEP_VOLUMES: &[&str] = &[POSIX, "filesystem/linux"];
 
 /// The list with its isolator for file systems in front.
 ///
@@ -41,6 +45,12 @@ pub(super) fn in_front(names: Vec<String>) -> Result<Vec<String>> {
     }
     all.extend(others);
     Ok(all)
+}
+
+/// Stores an isolator's facts ahead of what they say.
+fn remember(container: &Container<'_>, isolator: &'static str) -> impl FnOnce(&Facts) -> Result<()> {
+    let state = container.state;
+    move |facts| state.map_or(Ok(()), |state| state.write_facts(isolator, facts))
 }
 
 /// Whether this process can give a container mounts of its own.

@@ -1,17 +1,31 @@
-//! `filesystem/linux`: volumes anywhere the container may have them, in the sandbox as well.
+//! `filesystem/linux`: volumes anywhere the container may have them, in the sandbox as well; persistent volumes in the sandbox.
 #![forbid(unsafe_code)]
 
+use super::persistent::{self, Persistent, Way};
+use super::remember;
 use super::volumes::{Place, Rules, mounts};
 use crate::error::Result;
 use crate::isolator::{Container, Facts, Isolator, Preparation};
+use crate::isolators::Settings;
+
+const NAME: &str = "filesystem/linux";
 
 /// See the module.
 #[derive(Debug)]
-pub struct Linux;
+pub struct Linux {
+    persistent: Persistent,
+}
+
+impl Linux {
+    /// With the settings in force.
+    pub fn new(settings: &Settings) -> Linux {
+        Linux { persistent: Persistent::new(Way::Mounts, settings) }
+    }
+}
 
 impl Isolator for Linux {
     fn name(&self) -> &str {
-        "filesystem/linux"
+        NAME
     }
 
     fn probe(&self) -> Result<()> {
@@ -22,15 +36,27 @@ impl Isolator for Linux {
         false
     }
 
-    fn prepare(&self, container: &Container<'_>, _facts: &Facts) -> Result<Preparation> {
-        let Some(asked) = container.asked else {
-            return Ok(Preparation::default());
-        };
-        let volumes = asked.container().map_or(&[][..], |info| &info.volumes);
-        if volumes.is_empty() {
-            return Ok(Preparation::default());
+    fn plan(&self, container: &Container<'_>) -> Result<Facts> {
+        self.persistent.plan(container)
+    }
+
+    /// The container has a mount namespace in any case: an update may bring a persistent volume.
+    fn prepare(&self, container: &Container<'_>, facts: &Facts) -> Result<Preparation> {
+        let namespaces = libc::CLONE_NEWNS as u64;
+        let mut all = Vec::new();
+        if let Some(asked) = container.asked
+            && let Some(info) = asked.container().filter(|info| !info.volumes.is_empty())
+        {
+            let place = Place::new(container.sandbox, asked.account.owner())?;
+            all = mounts(&info.volumes, &place, Rules::Linux)?;
         }
-        let place = Place::new(container.sandbox, asked.account.owner())?;
-        Ok(Preparation { mounts: mounts(volumes, &place, Rules::Linux)?, ..Preparation::default() })
+        let (kept, facts) = self.persistent.prepare(container, facts, None)?;
+        persistent::refuse_overlap(&all, &kept)?;
+        all.extend(kept);
+        Ok(Preparation { mounts: all, namespaces, facts, ..Preparation::default() })
+    }
+
+    fn update(&self, container: &Container<'_>, facts: &Facts) -> Result<Option<Facts>> {
+        self.persistent.update(container, facts, remember(container, NAME))
     }
 }

@@ -119,7 +119,7 @@ fn mount(placed: Placed) -> Result<Mount> {
     let tree = copy().map_err(Error::path("make a mount of", &from))?;
     let at = CString::new(at.as_os_str().as_bytes())
         .map_err(|_| Error::Refused(format!("{what}: there is a NUL byte in a path")))?;
-    Ok(Mount { stage: Stage::Volume, what, at, source: Source::Tree(tree) })
+    Ok(Mount { stage: Stage::Volume, what, at, source: Source::Mapped(tree) })
 }
 
 fn is_directory(fd: &OwnedFd) -> Result<bool> {
