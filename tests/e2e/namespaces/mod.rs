@@ -11,7 +11,7 @@ mod uts;
 use std::fs;
 
 use crate::agent::processes::Process;
-use crate::agent::{Agent, Container};
+use crate::agent::{Agent, Container, eventually};
 
 /// An agent with these isolators beside posix/cpu and posix/mem.
 fn agent(names: &str) -> Agent {
@@ -36,8 +36,13 @@ fn inside(container: &Container, number: i32) -> Process {
         let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap_or_default();
         numbers.split_ascii_whitespace().next_back() == Some(&number.to_string())
     };
-    let found = container.processes().into_iter().find(is_it);
-    found.unwrap_or_else(|| panic!("no process {number} in {:?}", container.processes()))
+    // While it executes a program, it has no environment by which it is found.
+    let mut found = None;
+    eventually(&format!("a process {number} of the container"), || {
+        found = container.processes().into_iter().find(is_it);
+        found.is_some()
+    });
+    found.unwrap()
 }
 
 /// All mounts of the host, without what the tests beside this one may have.
