@@ -30,12 +30,13 @@ pub fn run(settings: &Settings, input: &mut impl Read) -> Result<()> {
     let Some(checkpoint) = dir.checkpoint()? else {
         return Ok(());
     };
-    let updated = persistent_volumes(&update.resources, &checkpoint.isolation).and_then(|()| dir.resources()).and_then(|old| {
-        let resources = merge(&old, update.resources);
-        dir.write_resources(&resources)?;
-        let charge = Charge::of(dir.clone(), checkpoint, &context.config, &context.proc)?;
-        charge.set.update(&dir, &charge.container(&resources))
-    });
+    let updated =
+        persistent_volumes(&update.resources, &checkpoint.isolation).and_then(|()| dir.resources()).and_then(|old| {
+            let resources = merge(&old, update.resources);
+            dir.write_resources(&resources)?;
+            let charge = Charge::of(dir.clone(), checkpoint, &context.config, &context.proc)?;
+            charge.set.update(&dir, &charge.container(&resources))
+        });
     match updated {
         // It ended meanwhile, and with it went what was to be updated.
         Err(_) if context.scope.live(&id).is_none() => Ok(()),

@@ -59,7 +59,8 @@ fn a_link_that_replaces_the_mount_point_is_not_followed() {
     need_root!();
     let agent = agent(LINUX);
     let outside = outside(&agent);
-    let script = format!("until umount db 2> /dev/null; do sleep 0.02; done; rmdir db && ln -s {} db", outside.display());
+    let script =
+        format!("until umount db 2> /dev/null; do sleep 0.02; done; rmdir db && ln -s {} db", outside.display());
     let container = after(&agent, &script, &[volume("data", "db")]);
     assert_says(&try_change(&container, &[]).refused(), &["db", "is not there", "may be anywhere"]);
     assert!(fs::symlink_metadata(container.path("db")).unwrap().is_symlink(), "it is the user's");
@@ -180,7 +181,8 @@ fn a_file_system_that_does_not_answer_is_given_up() {
     if !Path::new("/dev/fuse").exists() {
         skip!("no /dev/fuse");
     }
-    let agent = Agent::builder().flag(&format!("--isolation=posix/cpu,{LINUX}")).flag("--isolator_timeout=1secs").build();
+    let agent =
+        Agent::builder().flag(&format!("--isolation=posix/cpu,{LINUX}")).flag("--isolator_timeout=1secs").build();
     let outside = outside(&agent);
     // Whoever holds the descriptor is to answer, and does not.
     let script = "exec 9<>/dev/fuse; mkdir db

@@ -70,7 +70,8 @@ fn what_the_user_put_there_is_left_alone() {
     assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
 
     // The task replaces the link: the update that takes the volume away does not touch what is there.
-    let container = task(&agent, "rm db && mkdir db && echo x > db/own && touch ready; await end", &[volume("data", "db")]);
+    let container =
+        task(&agent, "rm db && mkdir db && echo x > db/own && touch ready; await end", &[volume("data", "db")]);
     let container = container.launch();
     eventually("the task has replaced its link", || container.path("ready").exists());
     change(&container, &[]);

@@ -178,7 +178,8 @@ fn inside(
     let fail = |step, number| move |e: io::Error| Failure(step, number, e.raw_os_error().unwrap_or(0));
     let mine = File::open("/proc/self/ns").map_err(fail(Step::Join, 0))?;
     // The kernel's own link: what it shows is this process's namespace at that moment.
-    let namespace = || fstatat(&mine, "mnt", AtFlags::empty()).map(|s| s.st_ino).map_err(|e| fail(Step::Join, 0)(e.into()));
+    let namespace =
+        || fstatat(&mine, "mnt", AtFlags::empty()).map(|s| s.st_ino).map_err(|e| fail(Step::Join, 0)(e.into()));
     let host = namespace()?;
     match join_mounts(first.as_fd()) {
         Err(e) if e.raw_os_error() == Some(libc::ESRCH) => return Ok(()),
@@ -255,9 +256,11 @@ fn explain(step: Step, change: Option<&Change>, seen: &Seen<'_>, errno: i32) -> 
     let why = io::Error::from_raw_os_error(errno);
     Err(Error::Refused(match step {
         Step::Join => format!("cannot join the container's mount namespace: {why}"),
-        Step::Host => "the container's first process is in the host's mount namespace, where nothing is mounted or unmounted \
+        Step::Host => {
+            "the container's first process is in the host's mount namespace, where nothing is mounted or unmounted \
                        for it"
-            .into(),
+                .into()
+        }
         Step::Sandbox => format!("cannot open the sandbox in the container, {sandbox}: {why}"),
         Step::OtherSandbox => format!("what the container sees at {sandbox} is not its sandbox (any more)"),
         Step::Open if errno == libc::ELOOP => {
@@ -266,9 +269,13 @@ fn explain(step: Step, change: Option<&Change>, seen: &Seen<'_>, errno: i32) -> 
         Step::Open => format!("cannot use {at} in the container for a persistent volume: {why}"),
         Step::Taken => format!("cannot mount a persistent volume at {at} in the container: something is mounted there"),
         Step::Attach => format!("cannot mount a persistent volume at {at} in the container: {why}"),
-        Step::Buried => format!("cannot unmount the persistent volume at {at} in the container: something else is mounted there"),
+        Step::Buried => {
+            format!("cannot unmount the persistent volume at {at} in the container: something else is mounted there")
+        }
         Step::Unmount => format!("cannot unmount the persistent volume at {at} in the container: {why}"),
-        Step::Moved => format!("the persistent volume at {at} in the container is not there ({why}): it may be anywhere"),
+        Step::Moved => {
+            format!("the persistent volume at {at} in the container is not there ({why}): it may be anywhere")
+        }
         Step::Again => format!("the persistent volume at {at} in the container is mounted again and again"),
     }))
 }

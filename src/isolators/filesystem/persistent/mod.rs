@@ -109,14 +109,19 @@ impl Persistent {
         let is = |kept: &Kept| wanted.iter().zip(&paths).any(|(volume, path)| kept.is(volume, path));
         let (stays, gone): (Vec<Kept>, Vec<Kept>) = facts.volumes.iter().cloned().partition(is);
         let settled = |volume: &Volume, path: &Path| stays.iter().any(|kept| !kept.pending && kept.is(volume, path));
-        let new: Vec<&Volume> =
-            wanted.iter().zip(&paths).filter(|(volume, path)| !settled(volume, path)).map(|(volume, _)| volume).collect();
+        let new: Vec<&Volume> = wanted
+            .iter()
+            .zip(&paths)
+            .filter(|(volume, path)| !settled(volume, path))
+            .map(|(volume, _)| volume)
+            .collect();
         if gone.is_empty() && new.is_empty() {
             return Ok(None);
         }
         let kept = |pending| new.iter().map(move |volume| self.kept(container, volume, pending));
         let stays = || facts.volumes.iter().filter(|kept| is(kept) && !kept.pending).cloned();
-        let pending: Vec<Kept> = stays().chain(gone.iter().cloned()).map(Ok).chain(kept(true)).collect::<Result<_>>()?;
+        let pending: Vec<Kept> =
+            stays().chain(gone.iter().cloned()).map(Ok).chain(kept(true)).collect::<Result<_>>()?;
         if !new.is_empty() {
             remember(&facts.with(pending).bytes())?;
         }
@@ -222,9 +227,7 @@ fn seen(facts: &Facts, container: &Container<'_>) -> Result<PathBuf> {
     match facts.sandbox() {
         Some(seen) => Ok(seen),
         // Only the agent's own directories are above it.
-        None => {
-            std::fs::canonicalize(container.sandbox).map_err(Error::path("find the sandbox", container.sandbox))
-        }
+        None => std::fs::canonicalize(container.sandbox).map_err(Error::path("find the sandbox", container.sandbox)),
     }
 }
 

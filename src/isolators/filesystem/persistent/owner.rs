@@ -70,7 +70,8 @@ impl Walk<'_> {
             }
             way.pop();
             let Some(above) = way.last() else { break };
-            here = nix::fcntl::openat(&here, c"..", READ, nix::sys::stat::Mode::empty()).map_err(self.fail(&way, None))?;
+            here =
+                nix::fcntl::openat(&here, c"..", READ, nix::sys::stat::Mode::empty()).map_err(self.fail(&way, None))?;
             if look(&here)? != above.identity {
                 return Err(Error::Refused(format!(
                     "cannot give {} to the container's user: somebody moves directories in it",
@@ -225,7 +226,11 @@ mod tests {
         if null.exists() {
             assert_eq!(place.owner("volume/a/null"), (0, 0));
         }
-        assert_eq!(fs::metadata(place.path("volume/a/file")).unwrap().mode() & 0o7000, 0, "nobody becomes the new user");
+        assert_eq!(
+            fs::metadata(place.path("volume/a/file")).unwrap().mode() & 0o7000,
+            0,
+            "nobody becomes the new user"
+        );
 
         // It is theirs: what else is in it is nobody's business.
         place.old("volume/a");

@@ -111,7 +111,9 @@ mod tests {
         let of = |sandbox: &str| work_dir_of(Path::new(sandbox));
         assert_eq!(of("/w/d/slaves/S/frameworks/F/executors/runs/runs/C"), Some("/w/d".into()));
         assert_eq!(of("/slaves/x/slaves/S/frameworks/F/executors/E/runs/C"), Some("/slaves/x".into()));
-        for other in ["/slaves/S/frameworks/F/executors/E/run/C", "/home/me", "slaves/S/frameworks/F/executors/E/runs/C"] {
+        for other in
+            ["/slaves/S/frameworks/F/executors/E/run/C", "/home/me", "slaves/S/frameworks/F/executors/E/runs/C"]
+        {
             assert!(of(other).is_none_or(|dir| dir.is_absolute() && !other.starts_with("/home")), "{other}");
         }
         assert_eq!(of("/home/me"), None);

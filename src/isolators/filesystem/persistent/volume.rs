@@ -78,10 +78,14 @@ fn volume(resource: &Resource) -> Result<Option<Volume>> {
     let name = format!("persistent volume \"{}\" of role \"{}\"", id.escape_default(), role.escape_default());
     let refuse = |what: &str| Err(Error::Refused(format!("{name}: {what}")));
     if !is_name(id) {
-        return refuse("its id is not the name of a directory (empty, \".\", \"..\", or with a slash or a NUL byte in it)");
+        return refuse(
+            "its id is not the name of a directory (empty, \".\", \"..\", or with a slash or a NUL byte in it)",
+        );
     }
     if !is_name(role) {
-        return refuse("its role is not the name of a directory (empty, \".\", \"..\", or with a slash or a NUL byte in it)");
+        return refuse(
+            "its role is not the name of a directory (empty, \".\", \"..\", or with a slash or a NUL byte in it)",
+        );
     }
     if volume.host_path.is_some() || volume.image.is_some() {
         return refuse("it has a host_path or an image, too: its data is where the agent keeps it, and nowhere else");
@@ -139,8 +143,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::protocol::mesos::Volume as Info;
-    use crate::protocol::mesos::resource::disk_info::{Persistence, Source, source};
     use crate::protocol::mesos::resource::DiskInfo;
+    use crate::protocol::mesos::resource::disk_info::{Persistence, Source, source};
 
     fn disk(role: &str, id: &str, at: &str) -> Resource {
         let volume = Info { container_path: at.into(), mode: Mode::Rw as i32, ..Info::default() };
@@ -185,7 +189,8 @@ mod tests {
             assert!(refused(disk(bad, "id", "data")).contains("role is not the name"), "{bad}");
             assert!(refused(disk("r", bad, "data")).contains("id is not the name"), "{bad}");
         }
-        for (bad, why) in [("/data", "absolute"), ("a/../b", "\"..\""), ("", "nothing"), (".", "nothing"), ("a\0", "")] {
+        for (bad, why) in [("/data", "absolute"), ("a/../b", "\"..\""), ("", "nothing"), (".", "nothing"), ("a\0", "")]
+        {
             let text = refused(disk("r", "id", bad));
             assert!(text.contains("container_path") && text.contains(why), "{text}");
         }
