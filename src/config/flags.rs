@@ -7,6 +7,7 @@ pub(super) mod filesystem;
 pub(super) mod limits;
 pub(super) mod namespaces;
 pub(super) mod seccomp;
+pub(super) mod userns;
 
 use std::ffi::OsString;
 
@@ -148,6 +149,7 @@ pub const FLAGS: &[Flag] = &[
     namespaces::PID1,
     seccomp::SECCOMP_CONFIG_DIR,
     seccomp::SECCOMP_PROFILE_NAME,
+    userns::USERNS_RANGE,
     FORMAT,
     QUIET,
 ];

@@ -23,6 +23,7 @@ mod seccomp;
 mod settings;
 mod sources;
 mod untrusted;
+mod userns;
 pub mod values;
 
 #[cfg(test)]
@@ -41,6 +42,7 @@ pub use namespaces::{Namespaces, Pid1};
 pub use seccomp::Seccomp;
 pub use settings::Settings;
 pub use untrusted::Untrusted;
+pub use userns::{IdRange, Userns};
 
 use file::FileError;
 use sources::Sources;
@@ -89,6 +91,8 @@ pub struct Config {
     pub namespaces: Namespaces,
     /// What linux/seccomp goes by.
     pub seccomp: Seccomp,
+    /// What has to do with user namespaces.
+    pub userns: Userns,
     /// No warnings on standard error.
     pub quiet: bool,
 }
@@ -150,6 +154,7 @@ impl Config {
             limits: Limits::resolve(sources)?,
             namespaces: Namespaces::resolve(sources)?,
             seccomp: Seccomp::resolve(sources)?,
+            userns: Userns::resolve(sources)?,
             quiet: sources.boolean(&flags::QUIET)?,
         })
     }

@@ -3,6 +3,7 @@
 
 use std::ffi::{CString, OsString};
 use std::fmt;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use super::Facts;
@@ -27,6 +28,8 @@ pub struct Preparation {
     pub sandbox: Option<PathBuf>,
     /// What is process 1 of a pid namespace in place of the executor, whose parent it is. Only one isolator may say so.
     pub init: Option<Init>,
+    /// A user namespace, and who owns files in it. Only one isolator may have one.
+    pub user: Option<UserNamespace>,
     /// For a UTS namespace.
     pub hostname: Option<CString>,
     /// What the container may do. Of several isolators the stricter holds.
@@ -57,6 +60,19 @@ impl fmt::Debug for Filter {
     }
 }
 
+/// A user namespace for the container. The first process enters it when all that takes the host's root is done, and then
+/// becomes the container's user.
+#[derive(Debug)]
+pub struct UserNamespace {
+    /// The namespace: the container's ids from 0 on are those of [`Isolator::ids`](super::Isolator::ids).
+    pub namespace: OwnedFd,
+    /// One by which every [`Source::Mapped`](crate::sys::Source::Mapped) is mapped: inside it is what is on the disk.
+    pub files: OwnedFd,
+    /// Whether it makes files of root's on the disk out of those of the container's root: they must then be where set-user-id
+    /// means nothing.
+    pub keeps_root: bool,
+}
+
 impl Preparation {
     /// Takes in what the next isolator prepared, its facts aside.
     ///
@@ -74,6 +90,7 @@ impl Preparation {
         only_one("a root directory", &mut self.root, next.root)?;
         only_one("a place for the sandbox", &mut self.sandbox, next.sandbox)?;
         only_one("an init", &mut self.init, next.init)?;
+        only_one("a user namespace", &mut self.user, next.user)?;
         only_one("a hostname", &mut self.hostname, next.hostname)?;
         only_one("a filter of system calls", &mut self.filter, next.filter)?;
         let (all, next) = (&mut self.privileges, next.privileges);

@@ -42,6 +42,8 @@ pub struct Settings {
     pub namespaces: config::Namespaces,
     /// Those of linux/seccomp.
     pub seccomp: config::Seccomp,
+    /// The flags that have to do with user namespaces.
+    pub userns: config::Userns,
 }
 
 impl Settings {
@@ -55,6 +57,7 @@ impl Settings {
             limits: config.limits.clone(),
             namespaces: config.namespaces.clone(),
             seccomp: config.seccomp.clone(),
+            userns: config.userns,
         }
     }
 
@@ -91,6 +94,7 @@ const BUILT_IN: &[Maker] = &[
     ("namespaces/cgroup", |settings| Box::new(namespaces::Cgroup::new(settings))),
     ("linux/nnp", |_| Box::new(nnp::Nnp)),
     ("linux/seccomp", |settings| Box::new(seccomp::Seccomp::new(settings))),
+    ("namespaces/user", |settings| Box::new(namespaces::User::new(settings))),
 ];
 
 /// Names that stand for several; those of the built-in containerizer.

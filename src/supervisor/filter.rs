@@ -19,7 +19,7 @@ pub(super) fn finish(preparation: &mut Preparation, account: &Account) -> Result
             "two isolators in --isolation want to give the container a filter of system calls: leave one out".into(),
         ));
     }
-    let own_users = preparation.namespaces & libc::CLONE_NEWUSER as u64 != 0;
+    let own_users = preparation.user.is_some();
     let most = match privileges.capabilities {
         // With no_new_privs executing a program adds none.
         Some(capabilities) if privileges.no_new_privileges => capabilities.permitted | capabilities.ambient,

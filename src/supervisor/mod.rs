@@ -13,6 +13,7 @@ mod fetching;
 mod filter;
 mod gate;
 mod gone;
+mod ids;
 mod launch;
 mod rights;
 mod serve;

@@ -17,6 +17,7 @@ mod rlimit;
 mod seccomp;
 mod setup;
 mod timer;
+mod user_namespace;
 
 pub use bpf::{Instruction, attach_device_program, load_device_program};
 pub use child::{ChildStep, Wrong};
@@ -32,3 +33,4 @@ pub use rlimit::rlimit;
 pub use seccomp::seccomp_available;
 pub use setup::{Capabilities, Content, Init, Mount, Privileges, Rlimit, Root, Setup, Source, Stage};
 pub use timer::{set_timer, timer};
+pub use user_namespace::user_namespace;

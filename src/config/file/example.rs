@@ -49,6 +49,7 @@ fn sample(flag: &Flag) -> &'static str {
         "perf_events" => "task-clock,context-switches",
         "seccomp_config_dir" => "/etc/mesos-ecp/seccomp",
         "seccomp_profile_name" => "default.json",
+        "userns_range" => "524288-589823",
         other => panic!("{other} has no default: give it an example here"),
     }
 }

@@ -7,6 +7,7 @@ mod init;
 mod mounts;
 mod privileges;
 mod step;
+mod user_namespace;
 mod verify;
 
 use std::ffi::CString;
@@ -107,6 +108,9 @@ impl<'a> Child<'a> {
                 && libc::sethostname(name.as_ptr(), name.as_bytes().len()) < 0
             {
                 self.fail(ChildStep::Hostname);
+            }
+            if !self.setup.fasten_mounts {
+                self.enter_user_namespace();
             }
             self.mount();
             self.drop_privileges();

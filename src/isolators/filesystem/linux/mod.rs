@@ -37,7 +37,7 @@ impl Isolator for Linux {
     }
 
     fn plan(&self, container: &Container<'_>) -> Result<Facts> {
-        self.persistent.plan(container, None)
+        self.persistent.plan(container)
     }
 
     /// The container has a mount namespace in any case: an update may bring a persistent volume.
@@ -50,10 +50,10 @@ impl Isolator for Linux {
             let place = Place::new(container.sandbox, asked.account.owner())?;
             all = mounts(&info.volumes, &place, Rules::Linux)?;
         }
-        let kept = self.persistent.prepare(container, facts)?;
+        let (kept, facts) = self.persistent.prepare(container, facts, None)?;
         persistent::refuse_overlap(&all, &kept)?;
         all.extend(kept);
-        Ok(Preparation { mounts: all, namespaces, ..Preparation::default() })
+        Ok(Preparation { mounts: all, namespaces, facts, ..Preparation::default() })
     }
 
     fn update(&self, container: &Container<'_>, facts: &Facts) -> Result<Option<Facts>> {
