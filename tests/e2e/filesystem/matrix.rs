@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::root::system;
 use super::{RO, RW, linux, volume, volumes};
-use crate::agent::{Agent, need_root};
+use crate::agent::{Agent, eventually, need_root};
 use crate::refusals::assert_says;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -189,8 +189,9 @@ fn what_is_made_in_the_sandbox_belongs_to_the_user() {
     let list = [volume(&source, "deep/data", RW), volume("private/over", over.to_str().unwrap(), RW)];
     let script = format!("stat -c '%U %a' deep private private/over {}; touch {}/mine", over.display(), over.display());
     let container = agent.task(&script).user("nobody").edit(volumes(&list)).launch();
+    // The agent's next call gives the sandbox, and this in it, to the user.
+    eventually("all four lines", || container.file("stdout").lines().count() == 4);
     container.complete().assert_status(0);
-    // The agent's chown has been over it, too.
     assert_eq!(container.file("stdout"), "nobody 755\nnobody 755\nroot 1777\nroot 1777\n");
     assert!(container.path("private/over/mine").exists() && !over.join("mine").exists());
     assert!(Agent::containers(&agent).is_empty());
