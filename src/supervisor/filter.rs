@@ -50,11 +50,12 @@ mod tests {
     use std::rc::Rc;
 
     use super::*;
+    use crate::isolator::UserNamespace;
     use crate::isolator::{Capabilities, Filter, Privileges};
     use crate::sys::Credentials;
 
     /// The capabilities that a filter is made for.
-    fn made_for(capabilities: Option<Capabilities>, no_new_privileges: bool, uid: u32, namespaces: u64) -> u64 {
+    fn made_for(capabilities: Option<Capabilities>, no_new_privileges: bool, uid: u32, own_users: bool) -> u64 {
         let seen = Rc::new(Cell::new(0));
         let filter = Filter::new({
             let seen = Rc::clone(&seen);
@@ -64,7 +65,9 @@ mod tests {
             }
         });
         let privileges = Privileges { capabilities, no_new_privileges, ..Privileges::default() };
-        let mut preparation = Preparation { privileges, namespaces, filter: Some(filter), ..Preparation::default() };
+        let null = || std::fs::File::open("/dev/null").unwrap().into();
+        let user = own_users.then(|| UserNamespace { namespace: null(), files: null(), keeps_root: true });
+        let mut preparation = Preparation { privileges, user, filter: Some(filter), ..Preparation::default() };
         let credentials = Some(Credentials { uid, gid: uid, groups: Vec::new() });
         finish(&mut preparation, &Account { name: None, credentials }).unwrap();
         assert!(preparation.privileges.seccomp.is_some());
@@ -74,11 +77,11 @@ mod tests {
     #[test]
     fn rules_are_chosen_by_what_there_can_be() {
         let sets = Capabilities { bounding: 7, permitted: 3, ambient: 1 };
-        assert_eq!(made_for(Some(sets), true, 0, 0), 3);
-        assert_eq!(made_for(Some(sets), false, 0, 0), 7);
-        assert_eq!(made_for(None, true, 65534, 0), 0);
-        assert_eq!(made_for(None, true, 0, 0), own().unwrap());
-        assert_eq!(made_for(None, false, 65534, 0), own().unwrap());
-        assert_eq!(made_for(None, true, 0, libc::CLONE_NEWUSER as u64), u64::MAX);
+        assert_eq!(made_for(Some(sets), true, 0, false), 3);
+        assert_eq!(made_for(Some(sets), false, 0, false), 7);
+        assert_eq!(made_for(None, true, 65534, false), 0);
+        assert_eq!(made_for(None, true, 0, false), own().unwrap());
+        assert_eq!(made_for(None, false, 65534, false), own().unwrap());
+        assert_eq!(made_for(None, true, 0, true), u64::MAX);
     }
 }

@@ -4,6 +4,7 @@ mod attacks;
 mod bed;
 mod files;
 mod refused;
+mod together;
 
 use std::fs;
 
