@@ -100,7 +100,7 @@ impl Persistent {
     }
 
     /// Adds what is new among the container's resources and takes away what is gone, in the running container. `remember`
-    /// stores facts, before anything is made. None: nothing has changed.
+    /// stores facts, before anything is made or removed. None: nothing has changed.
     ///
     /// # Errors
     /// Of the first thing that cannot be done; what else was done then stands, and the agent ends the container.
@@ -129,11 +129,9 @@ impl Persistent {
         }
         let kept = |pending| new.iter().map(move |volume| self.kept(container, volume, pending));
         let stays = || facts.volumes.iter().filter(|kept| is(kept) && !kept.pending).cloned();
-        let pending: Vec<Kept> =
-            stays().chain(gone.iter().cloned()).map(Ok).chain(kept(true)).collect::<Result<_>>()?;
-        if !new.is_empty() {
-            remember(&facts.with(pending).bytes())?;
-        }
+        let leaving = gone.iter().map(Kept::leaving);
+        let pending: Vec<Kept> = stays().chain(leaving).map(Ok).chain(kept(true)).collect::<Result<_>>()?;
+        remember(&facts.with(pending).bytes())?;
         let sandbox = Sandbox::open(container.sandbox)?;
         match self.way {
             Way::Links => self.relink(container, &sandbox, &gone, &new)?,
