@@ -8,6 +8,7 @@ use crate::config::ConfigError;
 use crate::fetcher::FetchError;
 use crate::protocol::RecordError;
 use crate::protocol::json::JsonError;
+use crate::seccomp::ProfileError;
 
 /// Shorthand for results of this library.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -56,6 +57,14 @@ pub enum Error {
     /// A URI of the command could not be fetched.
     #[error("{}", with_causes(.0))]
     Fetch(#[from] FetchError),
+    /// A profile of system calls cannot be used.
+    #[error("seccomp profile {name}: {source}")]
+    Profile {
+        /// Its path, or what stands for it.
+        name: String,
+        /// What is wrong, and where.
+        source: ProfileError,
+    },
     /// The record asks for something that this program does not do (yet): nothing was started.
     #[error("{what} is not supported yet: {advice}")]
     Unsupported {

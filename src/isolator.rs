@@ -53,6 +53,7 @@ use std::path::Path;
 
 use nix::poll::PollFlags;
 
+use crate::config::IdRange;
 use crate::container::{ContainerDir, ContainerId};
 use crate::error::{Error, Result};
 use crate::launcher::{Account, Cgroups};
@@ -63,7 +64,7 @@ use crate::protocol::state::Process;
 
 pub use crate::sys::{Capabilities, Content, Mount, Privileges, Rlimit, Root, Source, Stage, mount};
 pub use members::Members;
-pub use preparation::Preparation;
+pub use preparation::{Filter, Preparation, UserNamespace};
 
 /// What an isolator remembers of one container, in a form of its own.
 pub type Facts = Vec<u8>;
@@ -164,6 +165,11 @@ pub trait Isolator {
     /// where the host does not have one of them. Which version it is, [`Cgroups::is_unified`] says.
     fn controllers(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// The ids of the host that the container's ids from 0 on are, for one that gives it a [`UserNamespace`].
+    fn ids(&self) -> Option<IdRange> {
+        None
     }
 
     /// Whether this host can do it, beyond having the controllers.

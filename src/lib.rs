@@ -21,6 +21,7 @@ pub mod paths;
 pub mod proc;
 pub mod protocol;
 pub mod run;
+pub mod seccomp;
 pub mod step;
 pub mod supervisor;
 pub mod sys;

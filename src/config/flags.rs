@@ -6,6 +6,8 @@ pub(super) mod fetching;
 pub(super) mod filesystem;
 pub(super) mod limits;
 pub(super) mod namespaces;
+pub(super) mod seccomp;
+pub(super) mod userns;
 
 use std::ffi::OsString;
 
@@ -145,6 +147,9 @@ pub const FLAGS: &[Flag] = &[
     limits::UMASK,
     limits::OOM_SCORE_ADJ,
     namespaces::PID1,
+    seccomp::SECCOMP_CONFIG_DIR,
+    seccomp::SECCOMP_PROFILE_NAME,
+    userns::USERNS_RANGE,
     FORMAT,
     QUIET,
 ];

@@ -19,9 +19,11 @@ mod in_force;
 mod limits;
 mod namespaces;
 pub mod rlimit;
+mod seccomp;
 mod settings;
 mod sources;
 mod untrusted;
+mod userns;
 pub mod values;
 
 #[cfg(test)]
@@ -37,8 +39,10 @@ pub use format::Format;
 pub use in_force::in_force;
 pub use limits::Limits;
 pub use namespaces::{Namespaces, Pid1};
+pub use seccomp::Seccomp;
 pub use settings::Settings;
 pub use untrusted::Untrusted;
+pub use userns::{IdRange, Userns};
 
 use file::FileError;
 use sources::Sources;
@@ -85,6 +89,10 @@ pub struct Config {
     pub limits: Limits,
     /// What has to do with namespaces.
     pub namespaces: Namespaces,
+    /// What linux/seccomp goes by.
+    pub seccomp: Seccomp,
+    /// What has to do with user namespaces.
+    pub userns: Userns,
     /// No warnings on standard error.
     pub quiet: bool,
 }
@@ -145,6 +153,8 @@ impl Config {
             filesystem: Filesystem::resolve(sources)?,
             limits: Limits::resolve(sources)?,
             namespaces: Namespaces::resolve(sources)?,
+            seccomp: Seccomp::resolve(sources)?,
+            userns: Userns::resolve(sources)?,
             quiet: sources.boolean(&flags::QUIET)?,
         })
     }

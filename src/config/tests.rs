@@ -46,6 +46,7 @@ fn other_value(flag: &Flag) -> &'static str {
         _ if flag.name == "default_rlimits" => "CORE=0",
         _ if flag.name == "umask" => "077",
         _ if flag.name == "pid1" => "init",
+        _ if flag.name == "userns_range" => "100000-165535",
         Kind::Text | Kind::List => "other",
         Kind::Path => "/other",
         Kind::Bool if flag.default == "true" => "false",
@@ -125,6 +126,8 @@ fn the_defaults() {
             oom_score_adj: None,
         },
         namespaces: Namespaces { pid1: Pid1::Executor },
+        seccomp: Seccomp { seccomp_config_dir: None, seccomp_profile_name: None },
+        userns: Userns { userns_range: None },
         quiet: false,
     };
     // What is none of ours is left alone.

@@ -57,6 +57,9 @@ pub enum ValueError {
     /// Neither of the two.
     #[error("it is user or root")]
     FetchAs,
+    /// No range of ids, or of ids that are others'.
+    #[error("it is the first and the last id, as 524288-589823, none of them below 65536 or above 4294967294")]
+    IdRange,
     /// Neither of the two.
     #[error("it is record or json")]
     Format,

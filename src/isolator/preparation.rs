@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::{CString, OsString};
+use std::fmt;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use super::Facts;
@@ -26,10 +28,49 @@ pub struct Preparation {
     pub sandbox: Option<PathBuf>,
     /// What is process 1 of a pid namespace in place of the executor, whose parent it is. Only one isolator may say so.
     pub init: Option<Init>,
+    /// A user namespace, and who owns files in it. Only one isolator may have one.
+    pub user: Option<UserNamespace>,
     /// For a UTS namespace.
     pub hostname: Option<CString>,
     /// What the container may do. Of several isolators the stricter holds.
     pub privileges: Privileges,
+    /// For `privileges.seccomp`, where it depends on what the other isolators want. Only one isolator may have one.
+    pub filter: Option<Filter>,
+}
+
+/// A filter of system calls that is made when all isolators have prepared.
+pub struct Filter(Make);
+
+type Make = Box<dyn FnOnce(u64) -> Result<Vec<libc::sock_filter>>>;
+
+impl Filter {
+    /// `make` gets the capabilities that the container's processes can have at most, one bit for each by its number.
+    pub fn new(make: impl FnOnce(u64) -> Result<Vec<libc::sock_filter>> + 'static) -> Filter {
+        Filter(Box::new(make))
+    }
+
+    pub(crate) fn make(self, capabilities: u64) -> Result<Vec<libc::sock_filter>> {
+        (self.0)(capabilities)
+    }
+}
+
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Filter")
+    }
+}
+
+/// A user namespace for the container. The first process enters it when all that takes the host's root is done, and then
+/// becomes the container's user.
+#[derive(Debug)]
+pub struct UserNamespace {
+    /// The namespace: the container's ids from 0 on are those of [`Isolator::ids`](super::Isolator::ids).
+    pub namespace: OwnedFd,
+    /// One by which every [`Source::Mapped`](crate::sys::Source::Mapped) is mapped: inside it is what is on the disk.
+    pub files: OwnedFd,
+    /// Whether it makes files of root's on the disk out of those of the container's root: they must then be where set-user-id
+    /// means nothing.
+    pub keeps_root: bool,
 }
 
 impl Preparation {
@@ -49,7 +90,9 @@ impl Preparation {
         only_one("a root directory", &mut self.root, next.root)?;
         only_one("a place for the sandbox", &mut self.sandbox, next.sandbox)?;
         only_one("an init", &mut self.init, next.init)?;
+        only_one("a user namespace", &mut self.user, next.user)?;
         only_one("a hostname", &mut self.hostname, next.hostname)?;
+        only_one("a filter of system calls", &mut self.filter, next.filter)?;
         let (all, next) = (&mut self.privileges, next.privileges);
         all.no_new_privileges |= next.no_new_privileges;
         all.rlimits.extend(next.rlimits);

@@ -6,9 +6,11 @@ mod capabilities;
 mod cgroups;
 pub mod filesystem;
 mod namespaces;
+mod nnp;
 mod posix;
 mod program;
 mod rlimits;
+mod seccomp;
 mod set;
 
 use std::path::PathBuf;
@@ -38,6 +40,10 @@ pub struct Settings {
     pub limits: config::Limits,
     /// Those that have to do with namespaces.
     pub namespaces: config::Namespaces,
+    /// Those of linux/seccomp.
+    pub seccomp: config::Seccomp,
+    /// The flags that have to do with user namespaces.
+    pub userns: config::Userns,
 }
 
 impl Settings {
@@ -50,6 +56,8 @@ impl Settings {
             cgroups: config.cgroups.clone(),
             limits: config.limits.clone(),
             namespaces: config.namespaces.clone(),
+            seccomp: config.seccomp.clone(),
+            userns: config.userns,
         }
     }
 
@@ -84,6 +92,9 @@ const BUILT_IN: &[Maker] = &[
     ("namespaces/ipc", |settings| Box::new(namespaces::Ipc::new(settings))),
     ("namespaces/uts", |settings| Box::new(namespaces::Uts::new(settings))),
     ("namespaces/cgroup", |settings| Box::new(namespaces::Cgroup::new(settings))),
+    ("linux/nnp", |_| Box::new(nnp::Nnp)),
+    ("linux/seccomp", |settings| Box::new(seccomp::Seccomp::new(settings))),
+    ("namespaces/user", |settings| Box::new(namespaces::User::new(settings))),
 ];
 
 /// Names that stand for several; those of the built-in containerizer.

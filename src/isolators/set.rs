@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::os::fd::BorrowedFd;
 
 use super::{Settings, make};
+use crate::config::IdRange;
 use crate::container::ContainerDir;
 use crate::error::Result;
 use crate::isolator::{Container, Isolator, Limitation, Preparation, Watch, Watched, in_call};
@@ -30,6 +31,11 @@ impl Set {
     /// The names, aliases resolved.
     pub fn names(&self) -> Vec<String> {
         self.list.iter().map(|i| i.name().to_owned()).collect()
+    }
+
+    /// The ids of the host that the container's ids are, if one of them gives it others.
+    pub fn ids(&self) -> Option<IdRange> {
+        self.list.iter().find_map(|i| i.ids())
     }
 
     /// Whether this host can do all of it.

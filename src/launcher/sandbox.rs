@@ -2,13 +2,13 @@
 #![forbid(unsafe_code)]
 
 use std::fs::{File, OpenOptions};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{AtFlags, FcntlArg, OFlag, fcntl, openat};
 use nix::sys::stat::{Mode, fstat, fstatat};
-use nix::unistd::fchown;
+use nix::unistd::{Gid, Uid, fchown};
 
 use super::Account;
 use crate::error::{Error, Result};
@@ -56,15 +56,47 @@ impl Sandbox {
         let stderr = output(&directory, path, "stderr", account)?;
         Ok(Sandbox { directory, streams: Streams { stdin, stdout, stderr } })
     }
+
+    /// For a container with a user namespace, whose user is `owner` outside: opens the output again in `tree`, the same
+    /// directory mounted so that it shows the owners as the container sees them, and gives pipes to the owner. Who opens
+    /// /dev/stdout inside is asked for the rights that there are by way of this mount.
+    ///
+    /// # Errors
+    /// Those of open(2) and fchown(2).
+    pub fn open_again_in(&mut self, tree: BorrowedFd<'_>, owner: Option<(Uid, Gid)>) -> Result<()> {
+        let failed = Error::system("open the container's output in its user namespace");
+        self.streams.give_to(owner)?;
+        let flags = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+        let same = |a: BorrowedFd<'_>, b: BorrowedFd<'_>| -> nix::Result<bool> {
+            let (a, b) = (fstat(a)?, fstat(b)?);
+            Ok((a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))
+        };
+        let again = |name: &str, stream: &mut OwnedFd| -> nix::Result<()> {
+            // A stream that launch gave, or a file that was renamed meanwhile, stays what it is.
+            if let Ok(fd) = openat(tree, name, flags, Mode::empty())
+                && same(fd.as_fd(), stream.as_fd())?
+            {
+                fcntl(fd.as_fd(), FcntlArg::F_SETFL(OFlag::O_APPEND))?;
+                *stream = fd;
+            }
+            Ok(())
+        };
+        again("stdout", &mut self.streams.stdout)
+            .and_then(|()| again("stderr", &mut self.streams.stderr))
+            .map_err(failed)
+    }
 }
 
 impl Streams {
     /// Gives the pipes among them to the container's user, who could not open /dev/stdout otherwise.
     fn give(&self, account: &Account) -> Result<()> {
-        if account.credentials.is_none() {
+        self.give_to(account.credentials.as_ref().map(|_| account.owner()))
+    }
+
+    fn give_to(&self, owner: Option<(Uid, Gid)>) -> Result<()> {
+        let Some((uid, gid)) = owner else {
             return Ok(());
-        }
-        let (uid, gid) = account.owner();
+        };
         for fd in [&self.stdin, &self.stdout, &self.stderr] {
             let kind = fstat(fd).map_err(Error::system("look at the container's streams"))?.st_mode & libc::S_IFMT;
             if kind == libc::S_IFIFO {

@@ -2,7 +2,8 @@
 //!
 //! A record is a protobuf message (proto2) after its length in four bytes. The messages stand in `proto/`, the code
 //! for them in `generated/`, checked in so that no build needs a protobuf compiler; `tests/generated.rs` keeps the two
-//! in step. Field names, numbers and defaults are those of agents 0.19 to 1.0, all releases in one definition.
+//! in step. Field names, numbers and defaults are those of agents 0.19 to 1.0, all releases in one definition;
+//! two fields of ContainerInfo are of later ones, and come through these agents as what they do not know.
 //!
 //! [`read_record`] and [`write_record`] do the framing, [`decode()`] is stricter than `prost` alone, and [`resources`]
 //! knows how shares add up. [`json`] has the same messages as JSON.

@@ -12,12 +12,11 @@ use crate::error::{Error, Result};
 use crate::isolators::permitted;
 use crate::sys::{self, Privileges};
 
-/// In a user namespace of its own the first process has all capabilities, but none that count for limits.
+/// In a user namespace of its own the first process has all capabilities; limits it sets before it enters.
 ///
 /// # Errors
 /// The first that it will not be allowed to, and what to do.
-pub(super) fn check(privileges: &Privileges, namespaces: u64) -> Result<()> {
-    let own_users = namespaces & libc::CLONE_NEWUSER as u64 != 0;
+pub(super) fn check(privileges: &Privileges, own_users: bool) -> Result<()> {
     if let Some(wanted) = &privileges.capabilities
         && !own_users
     {
@@ -26,7 +25,7 @@ pub(super) fn check(privileges: &Privileges, namespaces: u64) -> Result<()> {
     if privileges.rlimits.is_empty() {
         return Ok(());
     }
-    let may_raise = !own_users && caps::has_cap(None, CapSet::Effective, Capability::CAP_SYS_RESOURCE).unwrap_or(false);
+    let may_raise = caps::has_cap(None, CapSet::Effective, Capability::CAP_SYS_RESOURCE).unwrap_or(false);
     // Where it cannot be read, the kernel decides.
     let files = fs::read_to_string("/proc/sys/fs/nr_open").ok().and_then(|text| text.trim().parse().ok());
     privileges.rlimits.iter().try_for_each(|limit| {

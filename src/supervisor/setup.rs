@@ -5,6 +5,8 @@ use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use nix::unistd::{Gid, Uid};
+
 use super::rights;
 use crate::config::Limits;
 use crate::config::rlimit::Limit;
@@ -22,7 +24,7 @@ use crate::weaken;
 /// # Errors
 /// A sandbox whose path cannot be resolved; and rights that the process could not give itself.
 pub(super) fn setup(preparation: Preparation, sandbox: &Path, limits: &Limits) -> Result<(u64, Setup)> {
-    let Preparation { mounts, root, sandbox: seen, hostname, privileges, init, mut namespaces, .. } = preparation;
+    let Preparation { mounts, root, sandbox: seen, hostname, user, privileges, init, mut namespaces, .. } = preparation;
     let new_mounts = libc::CLONE_NEWNS as u64;
     if !mounts.is_empty() || root.is_some() {
         namespaces |= new_mounts;
@@ -44,7 +46,7 @@ pub(super) fn setup(preparation: Preparation, sandbox: &Path, limits: &Limits) -
             ))
         })?);
     }
-    rights::check(&privileges, namespaces)?;
+    rights::check(&privileges, user.is_some())?;
     let own = Setup::default();
     let oom_score_adj = match limits.oom_score_adj {
         Some(asked) => CString::new(asked.to_string()).unwrap_or_default(),
@@ -60,6 +62,8 @@ pub(super) fn setup(preparation: Preparation, sandbox: &Path, limits: &Limits) -
             cgroup_namespace,
             init,
             hostname,
+            user_namespace: user.map(|user| user.namespace),
+            fasten_mounts: !weaken::is("fast-mounts"),
             privileges,
             oom_score_adj,
             oom_score_adj_must_be: limits.oom_score_adj.is_some(),
@@ -77,6 +81,8 @@ pub(super) struct Subject<'a> {
     pub(super) sandbox: String,
     /// Whom it was to become.
     pub(super) account: &'a Account,
+    /// Whom it was to become outside of its user namespace, if it has one.
+    pub(super) outside: Option<(Uid, Gid)>,
     /// The container.
     pub(super) id: &'a ContainerId,
 }
@@ -87,7 +93,18 @@ impl Subject<'_> {
         let user = self.account.name.as_deref().unwrap_or("the agent's user").to_owned();
         let privileges = &setup.privileges;
         let (step, subject) = match failure.step {
-            ChildStep::Exec => return Error::NotExecuted { program: self.command, source: failure.source },
+            ChildStep::Exec => {
+                let denied = failure.source.raw_os_error() == Some(libc::EACCES);
+                let program = match self.outside.filter(|_| denied) {
+                    None => self.command,
+                    Some((uid, _)) => format!(
+                        "{} as uid {uid} of the host, which is nobody there (isolator namespaces/user): the program, and all \
+                         directories above it, have to be open to others",
+                        self.command
+                    ),
+                };
+                return Error::NotExecuted { program, source: failure.source };
+            }
             ChildStep::Cgroups => ("join the cgroups of", self.id.to_string()),
             ChildStep::Directory => match &setup.directory {
                 Some(seen) => ("change to the sandbox in the container,", seen.to_string_lossy().into_owned()),
@@ -107,6 +124,7 @@ impl Subject<'_> {
                 "set the resource limit",
                 privileges.rlimits.get(failure.number).map(|l| Limit::from(*l).to_string()).unwrap_or_default(),
             ),
+            ChildStep::UserNamespace => ("enter the user namespace of", self.id.to_string()),
             ChildStep::Capabilities => ("set the capabilities of", user),
             ChildStep::NoNewPrivileges => ("set no_new_privs for", self.command),
             ChildStep::Seccomp => ("set the seccomp filter of", self.command),

@@ -17,7 +17,7 @@ use super::gate::Gate;
 use super::launch::Order;
 use super::serve::{First, Serving};
 use super::setup::{Subject, setup};
-use super::{Charge, Outcome, fetching};
+use super::{Charge, Outcome, fetching, filter, ids};
 use crate::config::Limits;
 use crate::container::{ContainerDir, ContainerId, Launched, Scope, Stage, identify};
 use crate::error::{Error, Result};
@@ -85,6 +85,8 @@ pub(super) fn supervise(order: Order, kept: Vec<OwnedFd>) -> i32 {
         Ok(()) => {
             send(&channel, &Message::Started);
             if crate::weaken::is("stay") {
+                // Not before the container has had a look at it.
+                std::thread::sleep(Duration::from_secs(1));
                 return 0;
             }
         }
@@ -141,15 +143,19 @@ struct Job<'a> {
 fn start(charge: &mut Charge, job: Job<'_>, streams: Option<Streams>, gate: &Gate<'_>) -> Result<()> {
     gate.check()?;
     let sandbox_path = charge.checkpoint.sandbox.clone().unwrap_or_default();
-    let sandbox = Sandbox::open(Path::new(&sandbox_path), job.account, streams)?;
+    let mut sandbox = Sandbox::open(Path::new(&sandbox_path), job.account, streams)?;
     let executor =
         job.launch.executor_info.as_ref().ok_or_else(|| Error::Refused("the record has no executor_info".into()))?;
     let resources = &executor.resources;
-    let joins = charge.cgroups.make(job.account.credentials.as_ref().map(|_| job.account.owner()))?;
+    let ids = charge.set.ids();
+    let owner = ids::owner(ids, job.account);
+    let joins = charge.cgroups.make(owner)?;
     let asked = Asked { launch: job.launch, account: job.account };
     let mut preparation =
         charge.set.prepare(&charge.dir, &Container { asked: Some(asked), ..charge.container(resources) })?;
 
+    ids::map(&preparation, &mut sandbox, owner)?;
+    filter::finish(&mut preparation, job.account)?;
     let environment = mem::take(&mut preparation.environment);
     let seen = preparation.sandbox.as_deref().map_or(OsStr::new(&sandbox_path), Path::as_os_str);
     let facts = Facts { launch: job.launch, sandbox: seen, isolators: &environment };
@@ -157,6 +163,7 @@ fn start(charge: &mut Charge, job: Job<'_>, streams: Option<Streams>, gate: &Gat
     let command = Command::new(&executor.command, &environment)?;
     let envp = envp(&environment)?;
     let (namespaces, setup) = setup(preparation, Path::new(&sandbox_path), job.limits)?;
+    let credentials = ids::credentials(ids, job.account);
     let what = Clone {
         namespaces,
         cgroup: joins.unified.as_ref().map(AsFd::as_fd),
@@ -166,7 +173,7 @@ fn start(charge: &mut Charge, job: Job<'_>, streams: Option<Streams>, gate: &Gat
         envp: &envp,
         directory: sandbox.directory.as_fd(),
         stdio: [&sandbox.streams.stdin, &sandbox.streams.stdout, &sandbox.streams.stderr].map(AsFd::as_fd),
-        credentials: job.account.credentials.as_ref(),
+        credentials: credentials.as_deref(),
         setup: &setup,
     };
     let mut cloned =
@@ -195,7 +202,13 @@ fn start(charge: &mut Charge, job: Job<'_>, streams: Option<Streams>, gate: &Gat
         }
         return Ok(());
     };
-    let subject = Subject { command: command.shown, sandbox: sandbox_path, account: job.account, id: charge.dir.id() };
+    let subject = Subject {
+        command: command.shown,
+        sandbox: sandbox_path,
+        account: job.account,
+        outside: ids.and(owner),
+        id: charge.dir.id(),
+    };
     let error = subject.explain(failure, &setup);
     // Who looks for the reason in the sandbox finds it there, too.
     let line = format!("mesos-ecp: launch: {error}\n");

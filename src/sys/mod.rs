@@ -14,8 +14,10 @@ mod namespace;
 mod perf;
 mod pidfd;
 mod rlimit;
+mod seccomp;
 mod setup;
 mod timer;
+mod user_namespace;
 
 pub use bpf::{Instruction, attach_device_program, load_device_program};
 pub use child::{ChildStep, Wrong};
@@ -28,5 +30,7 @@ pub use namespace::{is_mount_root, join_mounts};
 pub use perf::{PerfCount, PerfCounter, PerfEvent, try_perf_cgroups, try_perf_event};
 pub use pidfd::{ExitInfo, Pidfd};
 pub use rlimit::rlimit;
+pub use seccomp::seccomp_available;
 pub use setup::{Capabilities, Content, Init, Mount, Privileges, Rlimit, Root, Setup, Source, Stage};
 pub use timer::{set_timer, timer};
+pub use user_namespace::user_namespace;

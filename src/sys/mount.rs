@@ -89,6 +89,23 @@ pub fn set_attributes(
     check(unsafe { set_attributes_raw(tree.as_raw_fd(), &attributes, recursive) }).map(drop)
 }
 
+/// Lets a detached tree's uppermost mount show the files' owners as a user namespace maps them, which it must have been made
+/// to do: what is inside there is on disk here, and what is outside there is who owns it for the mount's users. What is
+/// mounted below stays as it is.
+///
+/// # Errors
+/// EINVAL when the file system cannot do that, or the mount is mapped already; EPERM without CAP_SYS_ADMIN over the file
+/// system; ENOSYS before Linux 5.12.
+pub fn set_id_map(tree: BorrowedFd<'_>, namespace: BorrowedFd<'_>) -> io::Result<()> {
+    let attributes = Attributes {
+        set: libc::MOUNT_ATTR_IDMAP,
+        user_namespace: namespace.as_raw_fd() as u64,
+        ..Attributes::default()
+    };
+    // SAFETY: the tree and the namespace are open descriptors.
+    check(unsafe { set_attributes_raw(tree.as_raw_fd(), &attributes, false) }).map(drop)
+}
+
 /// A file system in the making: fsopen(2).
 #[derive(Debug)]
 pub struct Configured(OwnedFd);

@@ -22,6 +22,10 @@ pub struct Setup {
     pub init: Option<Init>,
     /// For a UTS namespace of its own.
     pub hostname: Option<CString>,
+    /// The user namespace that it enters when all of the above is done, and in which its credentials are meant.
+    pub user_namespace: Option<OwnedFd>,
+    /// It enters after the mounts were made, so that they can neither be unmounted there nor get other attributes.
+    pub fasten_mounts: bool,
     /// What it may do.
     pub privileges: Privileges,
     /// What the kernel's OOM killer adds to its badness: proc(5), -1000 to 1000.
@@ -43,6 +47,8 @@ impl Default for Setup {
             cgroup_namespace: false,
             init: None,
             hostname: None,
+            user_namespace: None,
+            fasten_mounts: true,
             privileges: Privileges::default(),
             oom_score_adj: c"0".into(),
             oom_score_adj_must_be: false,
@@ -94,7 +100,10 @@ impl Mount {
 pub enum Source {
     /// A tree of mounts that is nowhere yet: [`super::mount::open_tree`], [`super::mount::Configured::make`].
     Tree(OwnedFd),
-    /// The same; left out if there is nothing at that path.
+    /// The same, of files of the container's own: in a user namespace they have to show the owners that they have outside of
+    /// it, which is seen to before the clone. Its attributes but RDONLY are those that the host has there.
+    Mapped(OwnedFd),
+    /// As `Tree`; left out if there is nothing at that path.
     TreeIfThere(OwnedFd),
     /// A file system that shows the namespaces of who makes it, as `proc`.
     Fresh {

@@ -64,8 +64,8 @@ pub fn order(
     let account = account(launch.user.as_deref())?;
     let host = Host::default();
     let set = host.isolators(&context.config)?;
-    persistent_volumes(&executor.resources, &set.names())?;
     unheeded(executor.container.as_ref(), &set.names()).iter().for_each(|text| context.warn(text));
+    persistent_volumes(&executor.resources, &set.names())?;
     let (cgroups, unit) = host.place(&id, &context.config, &set).map_err(|e| context.scope.explain(&id, e))?;
     let inherited: Vec<(OsString, OsString)> = std::env::vars_os().collect();
     let job = job(&id, &executor.command, &sandbox, account.name.clone(), &context.config, &inherited, untrusted);

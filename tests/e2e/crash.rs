@@ -76,6 +76,29 @@ fn a_crash_at_any_step_loses_no_status_and_leaves_nothing() {
     }
 }
 
+/// With an init the status is known whoever is killed when: also between the reaping and the note of it, and on every kernel.
+#[test]
+fn a_crash_at_any_step_with_an_init_loses_no_status_at_all() {
+    need_root!();
+    for point in points(false) {
+        let agent = Agent::builder().flag("--isolation=namespaces/pid").flag("--pid1=init").build();
+        let task = agent.task(&format!("{AWAIT_GO}; exit 3")).agent_env("ECP_CRASH", &point);
+        let (container, call) = task.spawn();
+        if call.finish_within(BOUND).status.success() {
+            container.remember();
+            let mut recovered = agent.restart_with_memory();
+            assert_eq!(recovered.listed, [container.id.as_str()], "{point}");
+            let wait = recovered.wait(&container);
+            container.go();
+            assert_eq!(wait.finish_within(BOUND).termination().status, Some(768), "{point}");
+            container.note_end();
+        } else {
+            agent.restart_with_memory();
+        }
+        agent.assert_nothing_left();
+    }
+}
+
 #[test]
 fn a_crash_at_any_step_of_an_end_by_destroy_leaves_nothing() {
     for point in points(true) {

@@ -25,7 +25,7 @@ fn kernel_tells_statuses() -> bool {
 /// Fails the test unless this is status 7, or no status where the kernel tells none: on older ones it is seen if whoever
 /// took over looks before pid 1 reaps.
 #[track_caller]
-fn assert_seven_or_unknown(termination: &Termination) {
+pub fn assert_seven_or_unknown(termination: &Termination) {
     if kernel_tells_statuses() || termination.status.is_some() {
         assert_eq!((termination.killed, termination.status), (false, Some(7 << 8)), "{termination:?}");
     } else {

@@ -47,6 +47,9 @@ fn sample(flag: &Flag) -> &'static str {
         "default_rlimits" => "NOFILE=1024:4096,CORE=0",
         "oom_score_adj" => "500",
         "perf_events" => "task-clock,context-switches",
+        "seccomp_config_dir" => "/etc/mesos-ecp/seccomp",
+        "seccomp_profile_name" => "default.json",
+        "userns_range" => "524288-589823",
         other => panic!("{other} has no default: give it an example here"),
     }
 }

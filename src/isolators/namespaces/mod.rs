@@ -4,6 +4,7 @@
 mod cgroup;
 mod ipc;
 mod pid;
+mod user;
 mod uts;
 
 use std::ffi::CString;
@@ -20,6 +21,7 @@ use crate::isolator::mount::{BENEATH, openat2};
 pub(super) use cgroup::Cgroup;
 pub(super) use ipc::Ipc;
 pub(super) use pid::Pid;
+pub(super) use user::User;
 pub(super) use uts::Uts;
 
 /// Whether this host can do it: as root, with the linux launcher, and with a kernel that has namespaces of this kind (as in

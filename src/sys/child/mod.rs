@@ -7,6 +7,7 @@ mod init;
 mod mounts;
 mod privileges;
 mod step;
+mod user_namespace;
 mod verify;
 
 use std::ffi::CString;
@@ -108,6 +109,9 @@ impl<'a> Child<'a> {
             {
                 self.fail(ChildStep::Hostname);
             }
+            if !self.setup.fasten_mounts {
+                self.enter_user_namespace();
+            }
             self.mount();
             self.drop_privileges();
             // Everything of ours is O_CLOEXEC already; this is for what a later change might forget.
@@ -139,7 +143,8 @@ impl<'a> Child<'a> {
                 libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0);
             }
             let text = self.setup.oom_score_adj.as_bytes();
-            if (adj < 0 || libc::write(adj, text.as_ptr().cast(), text.len()) < 0) && self.setup.oom_score_adj_must_be {
+            let written = adj >= 0 && libc::write(adj, text.as_ptr().cast(), text.len()) >= 0;
+            if !written && self.setup.oom_score_adj_must_be {
                 self.fail(ChildStep::OomScoreAdj);
             }
             libc::close(adj);

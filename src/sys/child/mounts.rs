@@ -116,7 +116,7 @@ impl Child<'_> {
             }
             let at = at as i32;
             let tree = match &mount.source {
-                Source::Tree(tree) | Source::TreeIfThere(tree) => i64::from(tree.as_raw_fd()),
+                Source::Tree(tree) | Source::Mapped(tree) | Source::TreeIfThere(tree) => i64::from(tree.as_raw_fd()),
                 Source::Fresh { kind, attributes } | Source::FreshIfThere { kind, attributes } => {
                     fresh(kind, *attributes)
                 }

@@ -5,8 +5,8 @@ use super::capabilities::{self, Sets};
 use super::{Child, ChildStep};
 
 impl Child<'_> {
-    /// Limits and the bounding set, then the user's groups, group and user, then what of the rights is left; and a look
-    /// whether it is so.
+    /// Limits, then the user namespace, in which none could be raised; the bounding set, which is full there, then the user's
+    /// groups, group and user, then what of the rights is left; and a look whether it is so.
     ///
     /// # Safety
     /// As `run`.
@@ -20,6 +20,9 @@ impl Child<'_> {
                 if libc::syscall(libc::SYS_prlimit64, 0, limit.resource, &raw const value, old) < 0 {
                     self.fail_at(ChildStep::Rlimit, number);
                 }
+            }
+            if self.setup.fasten_mounts {
+                self.enter_user_namespace();
             }
             let wanted = privileges.capabilities;
             if let Some(wanted) = wanted

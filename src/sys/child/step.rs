@@ -31,6 +31,8 @@ pub enum ChildStep {
     Root,
     /// One of [`Privileges::rlimits`](crate::sys::Privileges::rlimits), by its number.
     Rlimit,
+    /// Entering the user namespace, with the mounts made fast.
+    UserNamespace,
     /// Setting capabilities.
     Capabilities,
     /// prctl(PR_SET_NO_NEW_PRIVS).
@@ -52,7 +54,7 @@ pub enum ChildStep {
 }
 
 impl ChildStep {
-    const ALL: [ChildStep; 22] = {
+    const ALL: [ChildStep; 23] = {
         use ChildStep::*;
         [
             Session,
@@ -68,6 +70,7 @@ impl ChildStep {
             Mount,
             Root,
             Rlimit,
+            UserNamespace,
             Capabilities,
             NoNewPrivileges,
             Seccomp,

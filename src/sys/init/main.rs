@@ -71,9 +71,13 @@ unsafe extern "C" fn init(stack: *const usize) -> ! {
 unsafe fn decimal(text: *const u8) -> isize {
     let mut value: isize = 0;
     let mut at = text;
-    // SAFETY: goes no further than the first byte that is no digit, as the null at the end is none.
-    while !at.is_null() && unsafe { (*at).is_ascii_digit() } {
-        value = value.wrapping_mul(10).wrapping_add(isize::from(unsafe { *at } - b'0'));
+    while !at.is_null() {
+        // SAFETY: goes no further than the first byte that is no digit, as the null at the end is none.
+        let byte = unsafe { *at };
+        if !byte.is_ascii_digit() {
+            break;
+        }
+        value = value.wrapping_mul(10).wrapping_add(isize::from(byte & 0xf));
         at = at.wrapping_add(1);
     }
     value

@@ -3,12 +3,21 @@
 
 mod descriptors;
 mod ids;
+mod interfaces;
 mod own_program;
 mod state;
 mod streams;
 mod trace;
 
 use crate::agent::{Agent, Builder};
+
+/// The same where the safeguard is an isolator, which nobody needs to take away.
+#[track_caller]
+fn prevented_by(isolation: &str, attack: impl Fn(Builder) -> bool) {
+    assert!(attack(Agent::builder()), "without {isolation} the attack must succeed, or it shows nothing");
+    let isolated = Agent::builder().flag(&format!("--isolation={isolation}"));
+    assert!(!attack(isolated), "the attack has succeeded in spite of {isolation}");
+}
 
 /// Fails the test unless the attack succeeds (true) without the safeguard and does not with it. It is given an agent to begin
 /// with.

@@ -47,6 +47,16 @@ fn absolute_paths_read_only_and_not() {
 }
 
 #[test]
+fn without_volumes_there_is_no_mount_namespace() {
+    need_root!();
+    let agent = shared().build();
+    let container = agent.task("readlink /proc/self/ns/mnt").launch();
+    container.complete().assert_status(0);
+    let host = std::fs::read_link("/proc/self/ns/mnt").unwrap();
+    assert_eq!(container.file("stdout").trim(), host.to_str().unwrap());
+}
+
+#[test]
 fn what_only_filesystem_linux_has_is_refused() {
     need_root!();
     let agent = shared().build();

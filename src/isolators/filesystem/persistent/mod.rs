@@ -92,7 +92,7 @@ impl Persistent {
                     stage: Stage::Volume,
                     what: format!("the {} at {}", volume.name, seen.join(&volume.at).display()),
                     at: c_path(&seen.join(&volume.at))?,
-                    source: isolator::Source::Tree(tree(&volume, &source)?),
+                    source: isolator::Source::Mapped(tree(&volume, &source)?),
                 });
             }
         }

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::isolator::mount::{Propagation, open_tree, set_attributes};
 use crate::isolator::{Content, Mount, Preparation, Root, Source, Stage};
-use crate::paths::{self, Found};
+use crate::paths::{self, Found, InRoot};
 
 pub use layer::Layer;
 
@@ -66,6 +66,14 @@ impl RootDirectory {
     /// When something of it is in the way.
     pub fn place(&self, path: &Path, directory: bool) -> Result<PathBuf> {
         self.layer.place(&self.found, path, directory)
+    }
+
+    /// What the directory has by this path, seen as the container will see it, without its layer; None where nothing is.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn look(&self, path: &Path) -> Result<Option<Found>> {
+        InRoot::new(self.found.fd.as_fd(), &self.found.path).find(path)
     }
 
     /// The root, with the kernel's own file systems in it and the sandbox at `seen`.
