@@ -37,7 +37,6 @@ impl<'a> Place<'a> {
     }
 
     /// In a root file system of the container's own, where the sandbox will be at `seen` (canonical).
-    #[allow(dead_code)]
     pub(in crate::isolators::filesystem) fn in_root(self, root: &'a RootDirectory, seen: PathBuf) -> Self {
         Place { seen, root: Some(root), ..self }
     }
