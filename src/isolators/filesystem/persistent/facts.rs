@@ -39,7 +39,7 @@ pub(super) struct Kept {
     /// st_ino of the directory.
     #[prost(uint64, required, tag = "5")]
     inode: u64,
-    /// An update was about to add it; whether it did is not known.
+    /// An update was about to add or to remove it; whether it did is not known.
     #[prost(bool, required, tag = "6")]
     pub(super) pending: bool,
 }
@@ -86,6 +86,11 @@ impl Kept {
             inode,
             pending,
         }
+    }
+
+    /// The same, about to be removed.
+    pub(super) fn leaving(&self) -> Kept {
+        Kept { pending: true, ..self.clone() }
     }
 
     pub(super) fn source(&self) -> &Path {

@@ -36,7 +36,7 @@ pub(super) struct Change {
     pub(super) identity: (u64, u64),
     /// Mounted; else unmounted.
     pub(super) mount: bool,
-    /// To be unmounted, it may never have been mounted.
+    /// To be unmounted: it may never have been mounted, or not be any more.
     pub(super) perhaps: bool,
 }
 

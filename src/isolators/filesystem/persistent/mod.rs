@@ -16,6 +16,7 @@ mod volume;
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -100,7 +101,7 @@ impl Persistent {
     }
 
     /// Adds what is new among the container's resources and takes away what is gone, in the running container. `remember`
-    /// stores facts, before anything is made. None: nothing has changed.
+    /// stores facts, before anything is made or removed. None: nothing has changed.
     ///
     /// # Errors
     /// Of the first thing that cannot be done; what else was done then stands, and the agent ends the container.
@@ -129,11 +130,9 @@ impl Persistent {
         }
         let kept = |pending| new.iter().map(move |volume| self.kept(container, volume, pending));
         let stays = || facts.volumes.iter().filter(|kept| is(kept) && !kept.pending).cloned();
-        let pending: Vec<Kept> =
-            stays().chain(gone.iter().cloned()).map(Ok).chain(kept(true)).collect::<Result<_>>()?;
-        if !new.is_empty() {
-            remember(&facts.with(pending).bytes())?;
-        }
+        let leaving = gone.iter().map(Kept::leaving);
+        let pending: Vec<Kept> = stays().chain(leaving).map(Ok).chain(kept(true)).collect::<Result<_>>()?;
+        remember(&facts.with(pending).bytes())?;
         let sandbox = Sandbox::open(container.sandbox)?;
         match self.way {
             Way::Links => self.relink(container, &sandbox, &gone, &new)?,
@@ -171,6 +170,13 @@ impl Persistent {
         let Some(first) = container.first.and_then(|first| open_alive(container.proc, first)) else {
             return Ok(());
         };
+        if !new.is_empty() && has_user_namespace(first_pid(container)) {
+            return Err(Error::Refused(
+                "a persistent volume cannot be added to a running container with a user namespace: its files would be nobody's \
+                 there; launch the container with it, or leave namespaces/user out of --isolation"
+                    .into(),
+            ));
+        }
         let below = c_path(seen.strip_prefix("/").unwrap_or(seen))?;
         let seen = Seen { path: seen, below, identity: sandbox.identity };
         join::carry_out(&first, &seen, &changes, trees, self.timeout)?;
@@ -238,6 +244,17 @@ fn sandbox_seen(facts: &Facts, container: &Container<'_>) -> Result<PathBuf> {
         // Only the agent's own directories are above it.
         None => std::fs::canonicalize(container.sandbox).map_err(Error::path("find the sandbox", container.sandbox)),
     }
+}
+
+fn first_pid(container: &Container<'_>) -> i32 {
+    container.first.map_or(0, |first| first.pid)
+}
+
+/// Whether this process is in another user namespace than we are. Where that cannot be seen it is taken not to be: then it
+/// is not one that we have made.
+fn has_user_namespace(pid: i32) -> bool {
+    let of = |process: String| std::fs::metadata(format!("/proc/{process}/ns/user")).map(|found| found.ino());
+    matches!((of("self".into()), of(pid.to_string())), (Ok(own), Ok(its)) if own != its)
 }
 
 /// The volume as a mount that is nowhere yet. What is mounted below its directory is not of the volume, and is left out.
