@@ -89,7 +89,7 @@ impl Bed {
     fn container_info(&self) -> Option<Message> {
         let volume = |(number, path): (usize, &PathBuf)| {
             let host = path.display().to_string();
-            Message::new().bytes(1, &format!("volume-{number}")).bytes(2, &host).varint(3, 1)
+            Message::new().bytes(1, format!("volume-{number}")).bytes(2, &host).varint(3, 1)
         };
         let volumes = self.volumes.iter().enumerate().map(volume);
         let info = volumes.fold(Message::new().varint(1, 2), |info, volume| info.message(2, &volume));

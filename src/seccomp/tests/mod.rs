@@ -1,5 +1,6 @@
 //! Filters are run by an interpreter here and compared with what the rules say, evaluated one by one; with what libseccomp
 //! makes of the same rules, where it is installed; and by the kernel (tests/e2e/seccomp).
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod default;

@@ -2,7 +2,7 @@
 //! the tables in docs/isolators/filesystem-linux.md.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::root::system;
 use super::{RO, RW, linux, volume, volumes};
@@ -73,7 +73,7 @@ impl Case {
         }
     }
 
-    fn make(&self, path: &PathBuf, content: &str) {
+    fn make(&self, path: &Path, content: &str) {
         match self.kind {
             Kind::Directory => {
                 fs::create_dir(path).unwrap();
@@ -84,8 +84,8 @@ impl Case {
     }
 
     /// What is in the file that this case is about.
-    fn read(&self, path: &PathBuf) -> String {
-        let file = if self.kind == Kind::File { path.clone() } else { path.join("content") };
+    fn read(&self, path: &Path) -> String {
+        let file = if self.kind == Kind::File { path.to_path_buf() } else { path.join("content") };
         fs::read_to_string(file).unwrap_or_default()
     }
 

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::readlinkat;
@@ -118,7 +118,7 @@ impl<'a> Sandbox<'a> {
 }
 
 fn leads_to(holder: &OwnedFd, name: &OsStr, target: &Path) -> bool {
-    readlinkat(holder, name).is_ok_and(|found| PathBuf::from(found) == target)
+    readlinkat(holder, name).is_ok_and(|found| found == target)
 }
 
 #[cfg(test)]
