@@ -57,6 +57,11 @@ fn has_none(error: &Error) -> bool {
         || error.io().is_some_and(|e| matches!(e.raw_os_error(), Some(libc::ENODEV | libc::EOPNOTSUPP)))
 }
 
+/// Whether all that is in it can be killed at once: v2 of Linux 5.14.
+pub fn dies_at_a_word(cgroup: &Cgroup) -> bool {
+    cgroup.has("cgroup.kill")
+}
+
 /// Whether no process is in the cgroup and below it. Zombies do not count.
 pub fn is_empty(cgroup: &Cgroup) -> bool {
     match cgroup.read("cgroup.events") {
@@ -88,7 +93,7 @@ pub fn kill(cgroups: &[Cgroup], deadline: Instant, mut between: impl FnMut()) ->
                 continue;
             }
             empty = false;
-            if cgroup.has("cgroup.kill") {
+            if dies_at_a_word(cgroup) {
                 // Once is enough for all that is in it; what joins later is caught by the next but one round.
                 if !std::mem::replace(&mut told, true) || begin.elapsed() > FREEZE_AFTER {
                     let _ = cgroup.write("cgroup.kill", "1");

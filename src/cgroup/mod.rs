@@ -24,7 +24,7 @@ pub const MOUNTINFO: &str = "/proc/self/mountinfo";
 pub use dir::Cgroup;
 pub use hierarchy::{Hierarchies, Hierarchy};
 pub use keyed::{keyed, number};
-pub use kill::{is_empty, kill, pids};
+pub use kill::{dies_at_a_word, is_empty, kill, pids};
 pub use lock::lock;
 pub use make::{make, while_gone};
 pub use mount::mount;

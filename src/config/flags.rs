@@ -141,6 +141,8 @@ pub const FLAGS: &[Flag] = &[
     cgroups::PERF_DURATION,
     cgroups::SYSTEMD_SLICE,
     filesystem::DEFAULT_CONTAINER_INFO,
+    filesystem::DEFAULT_ROOTFS,
+    filesystem::SANDBOX_DIRECTORY,
     limits::EFFECTIVE_CAPABILITIES,
     limits::BOUNDING_CAPABILITIES,
     limits::DEFAULT_RLIMITS,

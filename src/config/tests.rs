@@ -117,7 +117,11 @@ fn the_defaults() {
             perf_duration: Duration::from_secs(10),
             systemd_slice: Some("mesos_executors.slice".to_owned()),
         },
-        filesystem: Filesystem { default_container_info: None },
+        filesystem: Filesystem {
+            default_container_info: None,
+            default_rootfs: None,
+            sandbox_directory: "/mnt/mesos/sandbox".into(),
+        },
         limits: Limits {
             effective_capabilities: None,
             bounding_capabilities: None,

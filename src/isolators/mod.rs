@@ -36,6 +36,8 @@ pub struct Settings {
     pub work_dir: Option<PathBuf>,
     /// The flags that have to do with cgroups.
     pub cgroups: config::Cgroups,
+    /// The flags that have to do with file systems.
+    pub filesystem: config::Filesystem,
     /// The flags about what a container's process may do and use.
     pub limits: config::Limits,
     /// Those that have to do with namespaces.
@@ -54,6 +56,7 @@ impl Settings {
             isolator_timeout: config.isolator_timeout,
             work_dir: config.work_dir.clone(),
             cgroups: config.cgroups.clone(),
+            filesystem: config.filesystem.clone(),
             limits: config.limits.clone(),
             namespaces: config.namespaces.clone(),
             seccomp: config.seccomp.clone(),

@@ -98,19 +98,16 @@ impl Abi {
     }
 
     /// The one that `SCMP_ARCH_...` names; Ok(None) for one of other machines.
-    ///
-    /// # Errors
-    /// When there is none of that name.
-    pub fn named(name: &str) -> Result<Option<Abi>, ()> {
-        match name.strip_prefix("SCMP_ARCH_").ok_or(())? {
-            "X86_64" => Ok(Some(Abi::X86_64)),
-            "X86" => Ok(Some(Abi::X86)),
-            "X32" => Ok(Some(Abi::X32)),
-            "AARCH64" => Ok(Some(Abi::Aarch64)),
-            "ARM" => Ok(Some(Abi::Arm)),
-            other if FOREIGN.contains(&other) => Ok(None),
-            _ => Err(()),
-        }
+    pub(super) fn named(name: &str) -> Result<Option<Abi>, String> {
+        Ok(match name.strip_prefix("SCMP_ARCH_") {
+            Some("X86_64") => Some(Abi::X86_64),
+            Some("X86") => Some(Abi::X86),
+            Some("X32") => Some(Abi::X32),
+            Some("AARCH64") => Some(Abi::Aarch64),
+            Some("ARM") => Some(Abi::Arm),
+            Some(other) if FOREIGN.contains(&other) => None,
+            _ => return Err(format!("unknown architecture \"{}\"; SCMP_ARCH_X86_64 is one", name.escape_default())),
+        })
     }
 
     /// Its name in `includes.arches` and `excludes.arches`, which have the names of the Go compiler.

@@ -10,7 +10,7 @@ use libc::sock_filter;
 use super::abi::Abi;
 use super::action::Action;
 use super::assemble::{Assembler, Label, Test};
-use super::decide::{Decision, Interval, decide, stranger, unknown_names};
+use super::decide::{Calls, Decision, Interval, decide, stranger};
 use super::error::ProfileError;
 use super::host::Host;
 use super::profile::{Comparison, Condition, Profile};
@@ -44,13 +44,14 @@ pub fn compile(profile: &Profile<'_>, host: &Host) -> Result<Compiled, ProfileEr
             None => by_arch.push((abi.audit(), vec![abi])),
         }
     }
+    let calls = Calls::of(profile, host);
     let mut assembler = Assembler::default();
     let mut next = assembler.answer(stranger().value());
     // From the last one to the first one, which is tested first.
     for (arch, abis) in by_arch.iter().rev() {
         let lower_only = abis.iter().any(|abi| abi.is_32_bit());
         let mut writer = Writer { assembler: &mut assembler, lower_only };
-        let tree = writer.tree(&decide(profile, host, abis));
+        let tree = writer.tree(&decide(&calls, abis));
         let start = assembler.load(NUMBER_AT, tree);
         next = assembler.branch(Test::Equal, *arch, start, next);
     }
@@ -59,7 +60,7 @@ pub fn compile(profile: &Profile<'_>, host: &Host) -> Result<Compiled, ProfileEr
     if program.len() > MOST_INSTRUCTIONS {
         return Err(ProfileError::TooLong { length: program.len(), most: MOST_INSTRUCTIONS });
     }
-    Ok(Compiled { program, unknown: unknown_names(profile) })
+    Ok(Compiled { program, unknown: calls.unknown })
 }
 
 /// Writes what decides about the calls of one `arch`.

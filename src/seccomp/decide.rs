@@ -7,7 +7,7 @@ use super::abi::{Abi, X32_BIT};
 use super::action::Action;
 use super::host::Host;
 use super::profile::{Condition, Profile, Rule};
-use super::table;
+use super::table::{self, Syscall};
 use crate::weaken;
 
 /// The answer to a call.
@@ -35,28 +35,54 @@ pub(super) struct Interval {
 /// A tracer that skips a call puts this in place of its number. There is no such call: it fails with ENOSYS if let through.
 const SKIPPED: u32 = u32::MAX;
 
-/// Names in the profile that no interface has, without repetitions: calls of other machines or newer kernels, or mistyped.
-pub(super) fn unknown_names(profile: &Profile<'_>) -> Vec<String> {
-    let names = profile.rules.iter().flat_map(|rule| &rule.names);
-    let mut unknown: Vec<String> =
-        names.filter(|name| table::find(name).is_none()).map(|name| name.to_string()).collect();
-    unknown.sort_unstable();
-    unknown.dedup();
-    unknown
+/// A profile whose names were looked up.
+pub(super) struct Calls<'a> {
+    default: Action,
+    /// In the order of the file.
+    known: Vec<Call<'a>>,
+    /// Names that no interface has, sorted, each once: calls of other machines or newer kernels, or mistyped.
+    pub(super) unknown: Vec<String>,
+}
+
+/// A call and a rule that is for it.
+struct Call<'a> {
+    name: &'a str,
+    syscall: Syscall,
+    rule: &'a Rule<'a>,
+    /// The rule counts on this host.
+    counts: bool,
+}
+
+impl<'a> Calls<'a> {
+    pub(super) fn of(profile: &'a Profile<'a>, host: &Host) -> Calls<'a> {
+        let (mut known, mut unknown) = (Vec::with_capacity(512), Vec::new());
+        for rule in &profile.rules {
+            let counts = host.has(rule);
+            for name in &rule.names {
+                match table::find(name) {
+                    Some(syscall) => known.push(Call { name, syscall, rule, counts }),
+                    None => unknown.push(name.to_string()),
+                }
+            }
+        }
+        unknown.sort_unstable();
+        unknown.dedup();
+        Calls { default: profile.default_action, known, unknown }
+    }
 }
 
 /// All numbers of these interfaces, which have the same `arch` in the eyes of the filter, from 0 on.
-pub(super) fn decide(profile: &Profile<'_>, host: &Host, abis: &[Abi]) -> Vec<Interval> {
+pub(super) fn decide(calls: &Calls<'_>, abis: &[Abi]) -> Vec<Interval> {
     let mut line = Line::default();
     for abi in abis {
-        one(profile, host, *abi, &mut line);
+        one(calls, *abi, &mut line);
     }
     // The x32 bit tells x32 from x86_64. Elsewhere such numbers are just unknown.
     if abis.first() == Some(&Abi::X86_64) && !abis.contains(&Abi::X32) {
-        line.up_to(X32_BIT, &Decision::plain(profile.default_action));
+        line.up_to(X32_BIT, &Decision::plain(calls.default));
         line.up_to(SKIPPED, &Decision::plain(stranger()));
     }
-    line.up_to(SKIPPED, &Decision::plain(profile.default_action));
+    line.up_to(SKIPPED, &Decision::plain(calls.default));
     line.push(SKIPPED, Decision::plain(Action::Allow));
     line.intervals
 }
@@ -67,26 +93,22 @@ pub(super) fn stranger() -> Action {
 }
 
 /// The numbers of one interface.
-fn one(profile: &Profile<'_>, host: &Host, abi: Abi, line: &mut Line) {
-    let mut entries: Vec<(u32, Case<'_>)> = Vec::with_capacity(512);
+fn one(calls: &Calls<'_>, abi: Abi, line: &mut Line) {
+    let mut entries: Vec<(u32, Case<'_>)> = Vec::with_capacity(calls.known.len());
     // The highest that the author of the profile knew of, whether the rule counts or not.
     let mut newest = None;
-    for rule in &profile.rules {
-        let counts = host.has(rule);
-        for name in &rule.names {
-            let Some(syscall) = table::find(name) else { continue };
-            let number = syscall.number(abi);
-            newest = newest.max(number.filter(|number| *number < abi.ordinary_end()));
-            if counts {
-                entries.extend(number.map(|number| (number, Case::of(rule))));
-                entries.extend(multiplexed::cases(abi, name, rule));
-            }
+    for call in &calls.known {
+        let number = call.syscall.number(abi);
+        newest = newest.max(number.filter(|number| *number < abi.ordinary_end()));
+        if call.counts {
+            entries.extend(number.map(|number| (number, Case::of(call.rule))));
+            entries.extend(multiplexed::cases(abi, call.name, call.rule));
         }
     }
     // Stable: what has the same number stays in the order of the file.
     entries.sort_by_key(|(number, _)| *number);
-    let default = Decision::plain(profile.default_action);
-    let unknown = match (profile.default_action, newest) {
+    let default = Decision::plain(calls.default);
+    let unknown = match (calls.default, newest) {
         (Action::Errno(_), Some(newest)) => (newest + 1, Decision::plain(Action::Errno(libc::ENOSYS as u16))),
         _ => (abi.ordinary_end(), default.clone()),
     };
@@ -99,7 +121,7 @@ fn one(profile: &Profile<'_>, host: &Host, abi: Abi, line: &mut Line) {
     for cases in entries.chunk_by(|a, b| a.0 == b.0) {
         let Some((number, _)) = cases.first() else { continue };
         until(line, *number);
-        line.push(*number, merged(cases.iter().map(|(_, case)| case), profile.default_action));
+        line.push(*number, merged(cases.iter().map(|(_, case)| case), calls.default));
     }
     until(line, abi.ordinary_end());
 }

@@ -43,12 +43,19 @@ pub(super) struct Syscall {
 
 /// The call of this name; None if no interface has it.
 pub(super) fn find(name: &str) -> Option<Syscall> {
-    let line = |start: u16| TEXT.get(usize::from(start)..).unwrap_or_default();
-    let name_at = |start: u16| line(start).split(' ').next().unwrap_or_default();
-    let at = STARTS.binary_search_by(|start| name_at(*start).cmp(name)).ok()?;
-    let line = line(*STARTS.get(at)?);
-    let numbers = line.split('\n').next()?.get(name.len() + 1..)?;
-    Some(Syscall { numbers })
+    let (text, name) = (TEXT.as_bytes(), name.as_bytes());
+    // They end names in the text, where they come before all that names have.
+    if name.contains(&b' ') || name.contains(&b'\n') {
+        return None;
+    }
+    let compared = |start: &u16| {
+        let line = text.get(usize::from(*start)..).unwrap_or_default();
+        let (same_length, rest) = line.split_at_checked(name.len()).unwrap_or((line, &[]));
+        same_length.cmp(name).then_with(|| rest.first().cmp(&Some(&b' ')))
+    };
+    let at = STARTS.binary_search_by(compared).ok()?;
+    let numbers = TEXT.get(usize::from(*STARTS.get(at)?) + name.len() + 1..)?;
+    Some(Syscall { numbers: numbers.split('\n').next()? })
 }
 
 impl Syscall {

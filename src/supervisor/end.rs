@@ -77,7 +77,7 @@ fn kill(charge: &Charge, outcome: &mut Outcome, deadline: Instant) -> Killed {
         }
     };
     if let Some(first) = first.filter(|_| charge.checkpoint.pid_namespace() && !ended) {
-        kill_first(&charge.proc, first, deadline);
+        kill_first(&charge.proc, first, &charge.cgroups, deadline);
     }
     // Then whoever got out of them, which takes root.
     if charge.cgroups.tracks()

@@ -22,9 +22,16 @@ use crate::weaken;
 /// namespace; there the working directory goes by its path, since a descriptor from here would lead out.
 ///
 /// # Errors
-/// A sandbox whose path cannot be resolved; and rights that the process could not give itself.
+/// A sandbox whose path cannot be resolved; rights that the process could not give itself; and what does not go together.
 pub(super) fn setup(preparation: Preparation, sandbox: &Path, limits: &Limits) -> Result<(u64, Setup)> {
     let Preparation { mounts, root, sandbox: seen, hostname, user, privileges, init, mut namespaces, .. } = preparation;
+    if root.is_some() && user.is_some() {
+        return Err(Error::Refused(
+            "namespaces/user and --default_rootfs do not go together yet: nobody inside could write to the root directory, \
+             whose files are of ids that the container does not have; leave one of them out"
+                .into(),
+        ));
+    }
     let new_mounts = libc::CLONE_NEWNS as u64;
     if !mounts.is_empty() || root.is_some() {
         namespaces |= new_mounts;

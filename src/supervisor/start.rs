@@ -85,6 +85,8 @@ pub(super) fn supervise(order: Order, kept: Vec<OwnedFd>) -> i32 {
         Ok(()) => {
             send(&channel, &Message::Started);
             if crate::weaken::is("stay") {
+                // Not before the container has had a look at it.
+                std::thread::sleep(Duration::from_secs(1));
                 return 0;
             }
         }

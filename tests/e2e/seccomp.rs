@@ -230,7 +230,7 @@ fn a_bad_profile_refuses_the_launch() {
     );
     let agent = profiles.agent("bad.json");
     let place = format!("seccomp profile {}: unknown action \"DENY\"", path.display());
-    assert_says(&agent.task("true").refused(), &["linux/seccomp", &place, "at line 2 column 50"]);
+    assert_says(&agent.task("true").refused(), &["linux/seccomp", &place, "at line 2 column 49"]);
     agent.assert_nothing_left();
     let path = profiles.write("open.json", r#"{"defaultAction": "SCMP_ACT_ALLOW"}"#);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();

@@ -42,6 +42,7 @@ fn sample(flag: &Flag) -> &'static str {
         "default_container_info" => {
             r#"{"type": "MESOS", "volumes": [{"host_path": ".private/tmp", "container_path": "/tmp", "mode": "RW"}]}"#
         }
+        "default_rootfs" => "/var/lib/mesos-ecp/rootfs",
         "effective_capabilities" => "none",
         "bounding_capabilities" => r#"{"capabilities": ["NET_BIND_SERVICE", "NET_RAW"]}"#,
         "default_rlimits" => "NOFILE=1024:4096,CORE=0",

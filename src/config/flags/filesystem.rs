@@ -11,3 +11,18 @@ pub(in crate::config) const DEFAULT_CONTAINER_INFO: Flag = Flag {
     help: "A ContainerInfo for containers that bring none: as JSON, or as the absolute path of a file with it. \
            Volumes in it need filesystem/linux or filesystem/shared in --isolation.",
 };
+pub(in crate::config) const DEFAULT_ROOTFS: Flag = Flag {
+    name: "default_rootfs",
+    kind: Kind::Path,
+    default: "",
+    inherits: None,
+    help: "filesystem/linux: a directory of the host that containers have as their root directory. It stays as it is: what a \
+           container writes there is in memory, counts as the container's, and ends with it. Unset: the host's.",
+};
+pub(in crate::config) const SANDBOX_DIRECTORY: Flag = Flag {
+    name: "sandbox_directory",
+    kind: Kind::Path,
+    default: "/mnt/mesos/sandbox",
+    inherits: None,
+    help: "Where containers with a root directory of their own see their sandbox.",
+};

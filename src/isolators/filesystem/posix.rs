@@ -29,11 +29,11 @@ impl Isolator for Posix {
     }
 
     fn plan(&self, container: &Container<'_>) -> Result<Facts> {
-        self.0.plan(container, None)
+        self.0.plan(container)
     }
 
     fn prepare(&self, container: &Container<'_>, facts: &Facts) -> Result<Preparation> {
-        self.0.prepare(container, facts)?;
+        self.0.prepare(container, facts, None)?;
         Ok(Preparation::default())
     }
 

@@ -11,10 +11,18 @@ mod trace;
 
 use crate::agent::{Agent, Builder};
 
+/// The same where the safeguard is an isolator, which nobody needs to take away.
+#[track_caller]
+fn prevented_by(isolation: &str, attack: impl Fn(Builder) -> bool) {
+    assert!(attack(Agent::builder()), "without {isolation} the attack must succeed, or it shows nothing");
+    let isolated = Agent::builder().flag(&format!("--isolation={isolation}"));
+    assert!(!attack(isolated), "the attack has succeeded in spite of {isolation}");
+}
+
 /// Fails the test unless the attack succeeds (true) without the safeguard and does not with it. It is given an agent to begin
 /// with.
 #[track_caller]
-fn prevented(safeguard: &str, attack: impl Fn(Builder) -> bool) {
+pub fn prevented(safeguard: &str, attack: impl Fn(Builder) -> bool) {
     let weakened = Agent::builder().env("ECP_WEAKEN", safeguard);
     assert!(attack(weakened), "without the safeguard `{safeguard}` the attack must succeed, or it shows nothing");
     assert!(!attack(Agent::builder()), "the attack has succeeded in spite of the safeguard `{safeguard}`");

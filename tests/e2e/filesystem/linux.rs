@@ -58,16 +58,6 @@ fn one_isolator_for_file_systems_is_enough() {
     assert_says(&agent.task("true").refused(), &["both filesystem/linux and filesystem/shared"]);
 }
 
-#[test]
-fn without_volumes_there_is_nothing_to_mount() {
-    need_root!();
-    let agent = linux().build();
-    let container = agent.task("readlink /proc/self/ns/mnt").launch();
-    container.complete().assert_status(0);
-    let host = std::fs::read_link("/proc/1/ns/mnt").unwrap();
-    assert_eq!(container.file("stdout").trim(), host.to_str().unwrap());
-}
-
 /// What the real agent sent; only the path that this host does not have is another one.
 #[test]
 fn the_captured_task_with_volumes_runs() {

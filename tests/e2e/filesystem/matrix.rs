@@ -1,11 +1,12 @@
-//! Every combination of what a volume can be, with filesystem/linux and without a root file system of the container's own:
-//! the table in docs/isolators/filesystem-linux.md.
+//! Every combination of what a volume can be, with filesystem/linux, without and with a root directory of the container's own:
+//! the tables in docs/isolators/filesystem-linux.md.
 
 use std::fs;
 use std::path::PathBuf;
 
+use super::root::system;
 use super::{RO, RW, linux, volume, volumes};
-use crate::agent::{Agent, need_root};
+use crate::agent::{Agent, eventually, need_root};
 use crate::refusals::assert_says;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,6 +29,8 @@ struct Case {
     mode: u64,
     kind: Kind,
     missing: Missing,
+    /// With a root directory of the container's own.
+    root: bool,
 }
 
 /// What must come of it: an error with these words, or the volume with its content, or empty.
@@ -38,14 +41,14 @@ enum Outcome {
 }
 
 impl Case {
-    fn all() -> Vec<Case> {
+    fn all(root: bool) -> Vec<Case> {
         let mut all = Vec::new();
         for absolute_host in [true, false] {
             for absolute_container in [true, false] {
                 for mode in [RW, RO] {
                     for kind in [Kind::Directory, Kind::File] {
                         for missing in [Missing::Nothing, Missing::Source, Missing::Target] {
-                            all.push(Case { absolute_host, absolute_container, mode, kind, missing });
+                            all.push(Case { absolute_host, absolute_container, mode, kind, missing, root });
                         }
                     }
                 }
@@ -60,7 +63,7 @@ impl Case {
             (true, _, Missing::Source) => {
                 Outcome::Refused(&["the host_path ", "/source does not exist on this host", "make it on all hosts"])
             }
-            (_, true, Missing::Target) => Outcome::Refused(&[
+            (_, true, Missing::Target) if !self.root => Outcome::Refused(&[
                 "the container_path ",
                 "/target does not exist on this host",
                 "or use a relative one, which is made in the sandbox",
@@ -87,23 +90,34 @@ impl Case {
     }
 
     fn check(&self) {
-        let agent = linux().build();
+        let system = self.root.then(system);
+        let agent = match &system {
+            Some(system) => linux().flag(&format!("--default_rootfs={}", system.path().display())).build(),
+            None => linux().build(),
+        };
         let place = agent.path("place");
         fs::create_dir(&place).unwrap();
+        // Where the container's absolute path is on the host, and what the container calls it.
+        let (container_place, inside) = match &system {
+            Some(system) => (system.path().join("place"), PathBuf::from("/place")),
+            None => (place.clone(), place.clone()),
+        };
+        fs::create_dir_all(&container_place).unwrap();
         let file = if self.kind == Kind::File { "" } else { "/content" };
         let (mut task, script);
         {
             let target =
-                if self.absolute_container { place.join("target").display().to_string() } else { "target".into() };
+                if self.absolute_container { inside.join("target").display().to_string() } else { "target".into() };
             script = format!("cat {target}{file} && {{ echo written > {target}{file}; }} 2>/dev/null; echo $?");
             task = agent.task(&script);
             let sandbox = task.sandbox();
-            let at = |absolute: bool, name: &str| if absolute { place.join(name) } else { sandbox.join(name) };
+            let at =
+                |absolute: bool, place: &PathBuf, name| if absolute { place.join(name) } else { sandbox.join(name) };
             if self.missing != Missing::Source {
-                self.make(&at(self.absolute_host, "source"), "of the source\n");
+                self.make(&at(self.absolute_host, &place, "source"), "of the source\n");
             }
             if self.missing != Missing::Target {
-                self.make(&at(self.absolute_container, "target"), "of the target\n");
+                self.make(&at(self.absolute_container, &container_place, "target"), "of the target\n");
             }
             let host = if self.absolute_host { place.join("source").display().to_string() } else { "source".into() };
             task = task.edit(volumes(&[volume(&host, &target, self.mode)]));
@@ -118,7 +132,7 @@ impl Case {
         let container = task.launch();
         container.complete().assert_status(0);
         let source = if self.absolute_host { place.join("source") } else { container.path("source") };
-        let target = if self.absolute_container { place.join("target") } else { container.path("target") };
+        let target = if self.absolute_container { container_place.join("target") } else { container.path("target") };
         let said = container.file("stdout");
         // An empty directory has no file to be read, and one cannot be made in one that is read-only.
         let empty = matches!(outcome, Outcome::MountedEmpty);
@@ -138,7 +152,11 @@ impl Case {
         assert_eq!(self.read(&source), written);
         // What it went over is as it was, or was made.
         assert_eq!(self.read(&target), if self.missing == Missing::Target { "" } else { "of the target\n" });
-        assert_eq!(target.is_dir(), self.kind == Kind::Directory);
+        if self.root && self.absolute_container && self.missing == Missing::Target {
+            assert!(!target.exists(), "the root directory stays as it is");
+        } else {
+            assert_eq!(target.is_dir(), self.kind == Kind::Directory);
+        }
         assert!(super::mounts_of_the_host(&agent).is_empty());
     }
 }
@@ -146,7 +164,16 @@ impl Case {
 #[test]
 fn every_volume_has_its_outcome() {
     need_root!();
-    for case in Case::all() {
+    for case in Case::all(false) {
+        println!("{case:?}");
+        case.check();
+    }
+}
+
+#[test]
+fn every_volume_has_its_outcome_in_a_root_directory() {
+    need_root!();
+    for case in Case::all(true) {
         println!("{case:?}");
         case.check();
     }
@@ -162,8 +189,9 @@ fn what_is_made_in_the_sandbox_belongs_to_the_user() {
     let list = [volume(&source, "deep/data", RW), volume("private/over", over.to_str().unwrap(), RW)];
     let script = format!("stat -c '%U %a' deep private private/over {}; touch {}/mine", over.display(), over.display());
     let container = agent.task(&script).user("nobody").edit(volumes(&list)).launch();
+    // The agent's next call gives the sandbox, and this in it, to the user.
+    eventually("all four lines", || container.file("stdout").lines().count() == 4);
     container.complete().assert_status(0);
-    // The agent's chown has been over it, too.
     assert_eq!(container.file("stdout"), "nobody 755\nnobody 755\nroot 1777\nroot 1777\n");
     assert!(container.path("private/over/mine").exists() && !over.join("mine").exists());
     assert!(Agent::containers(&agent).is_empty());

@@ -6,6 +6,7 @@ mod linux;
 mod matrix;
 mod mounted;
 mod posix;
+pub mod root;
 mod shared;
 
 use crate::agent::wire::{Message, Value};

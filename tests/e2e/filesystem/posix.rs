@@ -25,7 +25,7 @@ fn it_may_be_named_and_changes_nothing() {
         let agent = Agent::builder().flag(&format!("--isolation={list}")).build();
         let container = agent.task("readlink /proc/self/ns/mnt").launch();
         container.complete().assert_status(0);
-        assert_eq!(container.file("stdout").trim(), std::fs::read_link("/proc/1/ns/mnt").unwrap().to_str().unwrap());
+        assert_eq!(container.file("stdout").trim(), std::fs::read_link("/proc/self/ns/mnt").unwrap().to_str().unwrap());
         agent.assert_nothing_left();
     }
 }

@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 
 use super::{RO, RW, open_directory, volume, volumes};
-use crate::agent::{Agent, Builder, need_root};
+use crate::agent::{Agent, Builder, eventually, need_root};
 use crate::refusals::assert_says;
 
 fn shared() -> Builder {
@@ -19,6 +19,8 @@ fn a_private_tmp() {
     let task = agent.task(&script).user("nobody").edit(volumes(&[volume("./.private/tmp", "/tmp", RW)]));
     let sandbox = task.sandbox();
     let container = task.launch();
+    // The agent's next call gives the sandbox, and this in it, to the user.
+    eventually("all four lines", || container.file("stdout").lines().count() == 4);
     container.complete().assert_status(0);
     let host = std::fs::metadata("/tmp").unwrap();
     let mode = host.mode() & 0o7777;
@@ -44,6 +46,16 @@ fn absolute_paths_read_only_and_not() {
     container.complete().assert_status(0);
     assert_eq!(container.file("stdout"), "of the source\nof the source\n1\n0\n");
     assert!(agent.path("source/y").exists() && !agent.path("source/x").exists() && !agent.path("rw/y").exists());
+}
+
+#[test]
+fn without_volumes_there_is_no_mount_namespace() {
+    need_root!();
+    let agent = shared().build();
+    let container = agent.task("readlink /proc/self/ns/mnt").launch();
+    container.complete().assert_status(0);
+    let host = std::fs::read_link("/proc/self/ns/mnt").unwrap();
+    assert_eq!(container.file("stdout").trim(), host.to_str().unwrap());
 }
 
 #[test]

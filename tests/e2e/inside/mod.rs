@@ -1,8 +1,11 @@
 //! What a container sees: a small program (`program.c`) is launched as its command and says it.
 
+pub mod clean;
 mod compiled;
+mod isolated;
 mod plain;
 mod report;
+mod whole;
 
 use std::path::{Path, PathBuf};
 

@@ -174,7 +174,7 @@ impl Report {
 
 impl Mount {
     #[track_caller]
-    fn parse(line: &str) -> Mount {
+    pub fn parse(line: &str) -> Mount {
         let words = |text: &str| text.split(',').map(str::to_owned).collect();
         let (mount, system) = line.split_once(" - ").unwrap_or_else(|| panic!("no line of mountinfo: {line}"));
         let mut mount = mount.split(' ').skip(3);

@@ -1,5 +1,7 @@
 //! Persistent volumes: at launch, by update, in the hands of users who mean no good.
 
+#[cfg(feature = "weakened")]
+mod attacks;
 mod hostile;
 mod links;
 mod mounts;

@@ -45,8 +45,13 @@ pub(super) struct Kept {
 }
 
 impl Facts {
-    pub(super) fn new(volumes: Vec<Kept>, seen: Option<&Path>) -> Facts {
-        Facts { volumes, seen: seen.map(|seen| seen.as_os_str().as_bytes().to_vec()) }
+    pub(super) fn new(volumes: Vec<Kept>) -> Facts {
+        Facts { volumes, seen: None }
+    }
+
+    /// Notes where the container sees its sandbox.
+    pub(super) fn see_at(&mut self, path: &Path) {
+        self.seen = Some(path.as_os_str().as_bytes().to_vec());
     }
 
     pub(super) fn read(facts: &isolator::Facts) -> Result<Facts> {

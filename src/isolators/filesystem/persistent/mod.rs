@@ -52,30 +52,39 @@ impl Persistent {
         Persistent { way, work_dir: settings.work_dir.clone(), timeout: settings.isolator_timeout }
     }
 
-    /// The facts about what `prepare` will make; none without volumes. `seen`: where the container sees its sandbox, if that
-    /// is not where the host has it.
+    /// The facts about what `prepare` will make; none without volumes.
     ///
     /// # Errors
     /// A volume that cannot be had, or is not there.
-    pub fn plan(&self, container: &Container<'_>, seen: Option<&Path>) -> Result<isolator::Facts> {
+    pub fn plan(&self, container: &Container<'_>) -> Result<isolator::Facts> {
         let volumes = self.volumes(container)?;
         let kept = volumes.iter().map(|volume| self.kept(container, volume, false));
-        Ok(Facts::new(kept.collect::<Result<_>>()?, seen).bytes())
+        Ok(Facts::new(kept.collect::<Result<_>>()?).bytes())
     }
 
-    /// Gives the volumes to the container's user, and makes links, or mount points and what is to be mounted.
+    /// Gives the volumes to the container's user, and makes links, or mount points and what is to be mounted. `seen`: where the
+    /// container sees its sandbox, without links, if that is not where the host has it; the facts are then new ones.
     ///
     /// # Errors
     /// When something else is in the place of one in the sandbox.
-    pub fn prepare(&self, container: &Container<'_>, facts: &isolator::Facts) -> Result<Vec<Mount>> {
-        let facts = Facts::read(facts)?;
+    pub fn prepare(
+        &self,
+        container: &Container<'_>,
+        facts: &isolator::Facts,
+        seen: Option<&Path>,
+    ) -> Result<(Vec<Mount>, Option<isolator::Facts>)> {
+        let mut facts = Facts::read(facts)?;
+        let new = seen.map(|seen| {
+            facts.see_at(seen);
+            facts.bytes()
+        });
         let volumes = self.volumes(container)?;
+        let mut mounts = Vec::new();
         if volumes.is_empty() {
-            return Ok(Vec::new());
+            return Ok((mounts, new));
         }
         let sandbox = Sandbox::open(container.sandbox)?;
-        let seen = seen(&facts, container)?;
-        let mut mounts = Vec::new();
+        let seen = sandbox_seen(&facts, container)?;
         for volume in volumes {
             let source = self.place(container, &sandbox, &volume)?;
             if self.way == Way::Mounts {
@@ -87,7 +96,7 @@ impl Persistent {
                 });
             }
         }
-        Ok(mounts)
+        Ok((mounts, new))
     }
 
     /// Adds what is new among the container's resources and takes away what is gone, in the running container. `remember`
@@ -128,7 +137,7 @@ impl Persistent {
         let sandbox = Sandbox::open(container.sandbox)?;
         match self.way {
             Way::Links => self.relink(container, &sandbox, &gone, &new)?,
-            Way::Mounts => self.remount(container, &sandbox, &seen(&facts, container)?, &gone, &new)?,
+            Way::Mounts => self.remount(container, &sandbox, &sandbox_seen(&facts, container)?, &gone, &new)?,
         }
         let settled: Vec<Kept> = stays().map(Ok).chain(kept(false)).collect::<Result<_>>()?;
         Ok(Some(facts.with(settled).bytes()))
@@ -223,7 +232,7 @@ pub fn refuse_overlap(volumes: &[Mount], persistent: &[Mount]) -> Result<()> {
 }
 
 /// Where the container sees its sandbox, without links.
-fn seen(facts: &Facts, container: &Container<'_>) -> Result<PathBuf> {
+fn sandbox_seen(facts: &Facts, container: &Container<'_>) -> Result<PathBuf> {
     match facts.sandbox() {
         Some(seen) => Ok(seen),
         // Only the agent's own directories are above it.

@@ -18,6 +18,7 @@ use nix::unistd::{Gid, Uid, fchownat, geteuid};
 use super::source::{Source, identity};
 use crate::error::{Error, Result};
 use crate::sys::mount::{BENEATH, openat2};
+use crate::weaken;
 
 /// A directory on the way down.
 struct Level {
@@ -128,6 +129,7 @@ fn is_of_the_volume(stat: &FileStat, former: Uid) -> bool {
     match kind(stat) {
         SFlag::S_IFDIR => true,
         SFlag::S_IFBLK | SFlag::S_IFCHR => false,
+        _ if weaken::is("hard-links") => true,
         _ => stat.st_nlink == 1 || (stat.st_uid == former.as_raw() && !former.is_root()),
     }
 }

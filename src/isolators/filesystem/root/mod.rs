@@ -14,12 +14,12 @@ use std::ffi::CString;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::isolator::mount::{Propagation, open_tree, set_attributes};
 use crate::isolator::{Content, Mount, Preparation, Root, Source, Stage};
-use crate::paths::{self, Found};
+use crate::paths::{self, Found, InRoot};
 
 pub use layer::Layer;
 
@@ -34,9 +34,17 @@ impl RootDirectory {
     /// Of `directory`, an absolute path of the host.
     ///
     /// # Errors
+    /// Those of [`RootDirectory::check`], and of the mount calls.
+    pub fn open(directory: &Path) -> Result<RootDirectory> {
+        Ok(RootDirectory { found: RootDirectory::check(directory)?, layer: Layer::new()? })
+    }
+
+    /// Finds the directory.
+    ///
+    /// # Errors
     /// It is not there, or somebody else than root may change it: whoever can put a set-user-id program or a device there
     /// would have it in every container.
-    pub fn open(directory: &Path) -> Result<RootDirectory> {
+    pub fn check(directory: &Path) -> Result<Found> {
         let found = paths::trusted(directory)?;
         let refuse = |why: &str| Err(Error::Refused(format!("--default_rootfs={}: {why}", directory.display())));
         // By the descriptor, which has no path of its own.
@@ -55,8 +63,7 @@ impl RootDirectory {
         if found.path.as_os_str().as_bytes().iter().any(|byte| b":,\\".contains(byte)) {
             return refuse("overlayfs takes no colon, comma or backslash in a path");
         }
-        let layer = Layer::new()?;
-        Ok(RootDirectory { found, layer })
+        Ok(found)
     }
 
     /// Where a mount at this path of the container goes: the path without symbolic links. What of it is missing is made,
@@ -68,29 +75,52 @@ impl RootDirectory {
         self.layer.place(&self.found, path, directory)
     }
 
-    /// The root, with the kernel's own file systems in it and the sandbox at `seen`.
+    /// What the directory has by this path, seen as the container will see it, without its layer; None where nothing is.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn look(&self, path: &Path) -> Result<Option<Found>> {
+        InRoot::new(self.found.fd.as_fd(), &self.found.path).find(path)
+    }
+
+    /// The root, with the kernel's own file systems in it and the sandbox at `seen`, which comes from [`RootDirectory::place`].
     ///
     /// # Errors
     /// Those of the mount calls.
-    pub fn prepare(self, sandbox: &Path, seen: &Path) -> Result<Preparation> {
+    pub fn prepare(self, sandbox: &Path, seen: PathBuf) -> Result<Preparation> {
         let mut mounts = special::mounts(&self)?;
-        let copy = paths::trusted(sandbox).and_then(|found| {
-            let tree =
-                open_tree(found.fd.as_fd(), true).map_err(Error::path("copy the mount of the sandbox", sandbox))?;
-            set_attributes(tree.as_fd(), 0, Some(Propagation::Slave), true)
-                .map_err(Error::path("set up the mount of the sandbox", sandbox))?;
-            Ok(tree)
-        })?;
-        let at = self.place(seen, true)?;
+        // Only the agent's own directories are above it.
+        let found = std::fs::canonicalize(sandbox).map_err(Error::path("find the sandbox", sandbox))?;
+        let found = paths::trusted(&found)?;
+        let tree = open_tree(found.fd.as_fd(), true).map_err(Error::path("copy the mount of the sandbox", sandbox))?;
+        set_attributes(tree.as_fd(), 0, Some(Propagation::Slave), true)
+            .map_err(Error::path("set up the mount of the sandbox", sandbox))?;
         mounts.push(Mount {
             stage: Stage::Sandbox,
             what: format!("the sandbox at {}", seen.display()),
-            at: text(&at)?,
-            source: Source::Tree(copy),
+            at: text(&seen)?,
+            source: Source::Tree(tree),
         });
         let root = Root { at: text(&self.found.path)?, content: Content::Layer(self.layer.into_tree()) };
-        Ok(Preparation { mounts, root: Some(root), sandbox: Some(at), ..Preparation::default() })
+        Ok(Preparation { mounts, root: Some(root), sandbox: Some(seen), ..Preparation::default() })
     }
+}
+
+/// Whether the sandbox can be there in a root directory.
+///
+/// # Errors
+/// Why not.
+pub fn check_sandbox_directory(directory: &Path) -> Result<()> {
+    let kernels = ["/proc", "/sys", "/dev"].into_iter().any(|kernels| directory.starts_with(kernels));
+    let plain = directory.components().all(|c| matches!(c, Component::RootDir | Component::Normal(_)));
+    if kernels || !plain || directory.parent().is_none() {
+        return Err(Error::Refused(format!(
+            "--sandbox_directory={}: the sandbox cannot be there in a container; name a directory that is neither the root nor \
+             in /proc, /sys or /dev, without \"..\"",
+            directory.display()
+        )));
+    }
+    Ok(())
 }
 
 /// A path for the kernel.

@@ -34,7 +34,8 @@ fn system(top: &Path) {
 
 /// What the shell says that runs this script in the sandbox of a container with that root directory.
 fn said(root: RootDirectory, sandbox: &Path, script: &str) -> String {
-    let prepared = root.prepare(sandbox, Path::new("/mnt/mesos/sandbox")).unwrap();
+    let seen = root.place(Path::new("/mnt/mesos/sandbox"), true).unwrap();
+    let prepared = root.prepare(sandbox, seen).unwrap();
     let mut mounts = prepared.mounts;
     mounts.sort_by_key(|mount| mount.stage);
     let directory = Some(CString::new(prepared.sandbox.unwrap().to_str().unwrap()).unwrap());

@@ -7,7 +7,7 @@
 //! |--|--|
 //! | absolute host_path; absolute container_path in the host's file systems | [`paths::trusted`](crate::paths::trusted) |
 //! | relative host_path, relative container_path: in the sandbox | [`paths::Beneath`](crate::paths::Beneath) |
-//! | absolute container_path in a root file system of the container's own | [`paths::InRoot`](crate::paths::InRoot) |
+//! | absolute container_path in a root file system of the container's own | [`RootDirectory`](super::root::RootDirectory) |
 //!
 //! A volume is a copy of the mounts at its host_path and below, detached, made read-only as a whole if it is to be, and a
 //! slave of the host's: what the host mounts or unmounts there later reaches the container (else a file system that a

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{Gid, Uid};
 
 use crate::error::{Error, Result};
-use crate::paths::{Beneath, InRoot, Owner, trusted};
+use crate::isolators::filesystem::root::RootDirectory;
+use crate::paths::{Beneath, Owner, trusted};
 
 /// See the module.
 #[derive(Debug)]
@@ -18,7 +19,7 @@ pub(in crate::isolators::filesystem) struct Place<'a> {
     /// As the container sees it.
     pub(super) seen: PathBuf,
     /// None: that of the host.
-    pub(super) root: Option<InRoot<'a>>,
+    pub(super) root: Option<&'a RootDirectory>,
     /// What is made in the sandbox belongs to the container's user.
     pub(super) user: (Uid, Gid),
 }
@@ -36,8 +37,7 @@ impl<'a> Place<'a> {
     }
 
     /// In a root file system of the container's own, where the sandbox will be at `seen` (canonical).
-    #[allow(dead_code)]
-    pub(in crate::isolators::filesystem) fn in_root(self, root: InRoot<'a>, seen: PathBuf) -> Self {
+    pub(in crate::isolators::filesystem) fn in_root(self, root: &'a RootDirectory, seen: PathBuf) -> Self {
         Place { seen, root: Some(root), ..self }
     }
 

@@ -4,11 +4,9 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
-use nix::unistd::{Gid, Uid};
-
 use super::{Place, Placed, Rules};
 use crate::error::{Error, Result};
-use crate::paths::{Beneath, Owner, trusted};
+use crate::paths::{Beneath, trusted};
 
 /// Where the kernel's own file systems are. Over the first two, nothing below either: programs believe what they read there.
 const KERNELS: [&str; 3] = ["/proc", "/sys", "/dev"];
@@ -57,14 +55,17 @@ pub(super) fn find(wanted: &Path, place: &Place<'_>, rules: Rules, earlier: &[Pl
     }
     let found = if wanted.is_relative() {
         place.beneath().open(wanted).map(|fd| (fd, at.clone()))
-    } else if let Some(root) = &place.root {
-        root.open(wanted).map(|found| (found.fd, found.path))
+    } else if let Some(root) = place.root {
+        match root.look(wanted)? {
+            Some(found) => Ok((found.fd, found.path)),
+            None => return Ok(Target { at, there: None }),
+        }
     } else {
         trusted(wanted).map(|found| (found.fd, found.path))
     };
     let (there, canonical) = match found {
         Ok(found) => found,
-        Err(e) if e.is_not_found() && (wanted.is_relative() || place.root.is_some()) => {
+        Err(e) if e.is_not_found() && wanted.is_relative() => {
             return Ok(Target { at, there: None });
         }
         Err(e) if e.is_not_found() => {
@@ -108,20 +109,18 @@ pub(super) fn make(
         }
         return Ok(at);
     }
-    let Some(root) = &place.root else {
+    let Some(root) = place.root else {
         return Ok(at);
     };
-    let owner = |mode| Owner { uid: Uid::from_raw(0), gid: Gid::from_raw(0), mode };
-    let made =
-        if directory { root.make_directory(wanted, owner(0o755))? } else { root.make_file(wanted, owner(0o644))? };
-    // A link in the root file system may have led there.
-    if made.path != at {
-        check(&made.path, place, rules, earlier)?;
-        if let Some(outer) = outer(&made.path, earlier) {
-            within(outer, &made.path)?;
+    let made = root.place(wanted, directory)?;
+    // A link in the root directory may have led there.
+    if made != at {
+        check(&made, place, rules, earlier)?;
+        if let Some(outer) = outer(&made, earlier) {
+            within(outer, &made)?;
         }
     }
-    Ok(made.path)
+    Ok(made)
 }
 
 /// What a volume must not be put on.

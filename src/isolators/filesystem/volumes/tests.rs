@@ -2,15 +2,14 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used)]
 
-use std::fs::{self, File};
-use std::os::fd::AsFd;
+use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{getegid, geteuid};
 
 use super::*;
-use crate::paths::InRoot;
+use crate::isolators::filesystem::root::RootDirectory;
 
 struct Bed {
     dir: tempfile::TempDir,
@@ -164,15 +163,22 @@ fn in_a_root_of_its_own_what_is_missing_is_made_inside() {
     let root = bed.dir.path().join("root");
     fs::create_dir_all(root.join("etc")).unwrap();
     symlink("/etc", root.join("link")).unwrap();
-    let opened = File::open(&root).unwrap();
+    for (path, mode) in [(&root, 0o755), (&root.join("etc"), 0o1755)] {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let opened = RootDirectory::open(&root).unwrap();
     let place = Place::new(&bed.sandbox, (geteuid(), getegid())).unwrap();
-    let place = place.in_root(InRoot::new(opened.as_fd(), &root), PathBuf::from("/mnt/mesos/sandbox"));
+    let place = place.in_root(&opened, PathBuf::from("/mnt/mesos/sandbox"));
     let volumes = [(&*bed.path("dir"), "/data/deep"), (&bed.path("file"), "/link/conf"), (&bed.path("dir"), "data")];
     let all = put_all(&volumes, &place, Rules::Linux).unwrap();
     let at: Vec<_> = all.iter().map(|placed| placed.at.to_str().unwrap()).collect();
     assert_eq!(at, ["/data/deep", "/etc/conf", "/mnt/mesos/sandbox/data"]);
-    assert!(root.join("data/deep").is_dir() && root.join("etc/conf").is_file());
-    assert!(bed.sandbox.join("data").is_dir());
-    let error = put_all(&[(&bed.path("dir"), "/mnt/mesos")], &place, Rules::Linux).unwrap_err().to_string();
-    assert!(error.contains("hide the sandbox"), "{error}");
+    // In the layer, not in the directory itself.
+    assert!(!root.join("data").exists() && bed.sandbox.join("data").is_dir());
+    let said = |list: &[(&str, &str)]| put_all(list, &place, Rules::Linux).unwrap_err().to_string();
+    assert!(said(&[(&bed.path("dir"), "/mnt/mesos")]).contains("hide the sandbox"));
+    assert!(said(&[(&bed.path("file"), "/link")]).contains("is a file and"));
+    // A private directory is like what it stands in for.
+    put_all(&[("private", "/etc")], &place, Rules::Linux).unwrap();
+    assert_eq!(fs::metadata(bed.sandbox.join("private")).unwrap().mode() & 0o7777, 0o1755);
 }
