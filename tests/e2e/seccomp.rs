@@ -144,6 +144,19 @@ fn the_default_profile_denies_what_a_task_does_not_need() {
     agent.assert_nothing_left();
 }
 
+/// Rules go by what linux/capabilities leaves, wherever it stands in the list.
+#[test]
+fn root_without_capabilities_is_like_others() {
+    need_root!();
+    for isolation in ["linux/seccomp,linux/capabilities", "linux/capabilities,linux/seccomp"] {
+        let flag = format!("--isolation={isolation}");
+        let agent = Agent::builder().flag(&flag).flag("--effective_capabilities=KILL,SYS_CHROOT").build();
+        let container = agent.task(&calls("unshare_uts unshare_files clone3")).launch();
+        assert_eq!(said(&container), ("unshare_uts 1\nunshare_files 0\nclone3 38\n".to_owned(), 0), "{isolation}");
+        agent.assert_nothing_left();
+    }
+}
+
 /// Programs of all kinds must go on as they are.
 #[test]
 fn usual_programs_run_under_the_default_profile() {
