@@ -72,7 +72,7 @@ mod tests {
         let copy = copy(Path::new("/bin/true")).unwrap();
         let path = format!("/proc/self/fd/{}", copy.as_raw_fd());
         assert!(Command::new(&path).status().unwrap().success());
-        let mut again = fs::OpenOptions::new().write(true).open(&path).map_or_else(|_| File::from(copy), |file| file);
+        let mut again = fs::OpenOptions::new().write(true).open(&path).unwrap_or_else(|_| File::from(copy));
         assert!(again.write_all(b"x").is_err() && again.set_len(0).is_err());
     }
 }

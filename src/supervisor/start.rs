@@ -143,6 +143,7 @@ struct Job<'a> {
 fn start(charge: &mut Charge, job: Job<'_>, streams: Option<Streams>, gate: &Gate<'_>) -> Result<()> {
     gate.check()?;
     let sandbox_path = charge.checkpoint.sandbox.clone().unwrap_or_default();
+    let given = streams.is_some();
     let mut sandbox = Sandbox::open(Path::new(&sandbox_path), job.account, streams)?;
     let executor =
         job.launch.executor_info.as_ref().ok_or_else(|| Error::Refused("the record has no executor_info".into()))?;
@@ -210,8 +211,10 @@ fn start(charge: &mut Charge, job: Job<'_>, streams: Option<Streams>, gate: &Gat
         id: charge.dir.id(),
     };
     let error = subject.explain(failure, &setup);
-    // Who looks for the reason in the sandbox finds it there, too.
-    let line = format!("mesos-ecp: launch: {error}\n");
-    let _ = nix::unistd::write(&sandbox.streams.stderr, line.as_bytes());
+    // Who looks for the reason in the sandbox finds it there, too. Given streams are those that launch's own error goes to.
+    if !given {
+        let line = format!("mesos-ecp: launch: {error}\n");
+        let _ = nix::unistd::write(&sandbox.streams.stderr, line.as_bytes());
+    }
     Err(error)
 }
