@@ -586,7 +586,7 @@ pub(in crate::protocol) static MESSAGES: [MessageEntry; 84] = [
 ];
 
 impl Described for mesos::ContainerInfo {
-    const INDEX: TableIndex = TableIndex(4);
+    const INDEX: TableIndex = TableIndex(5);
 }
 
 impl Described for mesos::ResourceStatistics {

@@ -179,7 +179,8 @@ impl Agent {
         let output = command.output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         let below = format!("'{}/", sandbox.display());
-        let is_gone = |line: &str| line.contains(&below) && line.ends_with(": No such file or directory");
+        let gone = [": No such file or directory", ": Not a directory"];
+        let is_gone = |line: &str| line.contains(&below) && gone.iter().any(|gone| line.ends_with(gone));
         let only_gone = output.status.code() == Some(1) && !said.is_empty() && said.lines().all(is_gone);
         assert!(output.status.success() || only_gone, "the agent's chown failed ({}): {said}", output.status);
     }
