@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
@@ -262,8 +262,10 @@ impl ContainerDir {
     /// The raw wait(2) status of the executor, as the init that was its parent has left it. None: there is no init, or it was
     /// killed before the executor had ended.
     pub fn status(&self) -> Option<i32> {
-        let bytes = fs::read(self.path.join(STATUS)).ok()?;
-        Some(i32::from_ne_bytes(bytes.try_into().ok()?)).filter(|status| *status != NOT_ENDED)
+        // No more than that: a container that may trace its init can make the file as long as it likes.
+        let mut bytes = NOT_ENDED.to_ne_bytes();
+        fs::File::open(self.path.join(STATUS)).ok()?.read_exact(&mut bytes).ok()?;
+        Some(i32::from_ne_bytes(bytes)).filter(|status| *status != NOT_ENDED)
     }
 
     /// Writes how the container ended and moves it from the live ones to the ended ones, in this order, so that a status

@@ -36,6 +36,10 @@ pub(super) fn setup(preparation: Preparation, sandbox: &Path, limits: &Limits) -
     if !mounts.is_empty() || root.is_some() {
         namespaces |= new_mounts;
     }
+    // Else it would be the host that gets the name.
+    if hostname.is_some() {
+        namespaces |= libc::CLONE_NEWUTS as u64;
+    }
     let new_cgroups = libc::CLONE_NEWCGROUP as u64;
     let cgroup_namespace = namespaces & new_cgroups != 0;
     namespaces &= !new_cgroups;

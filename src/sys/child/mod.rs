@@ -20,6 +20,9 @@ use super::setup::Setup;
 pub use step::ChildStep;
 pub use verify::Wrong;
 
+/// KEYCTL_JOIN_SESSION_KEYRING of linux/keyctl.h.
+const JOIN_SESSION_KEYRING: libc::c_int = 1;
+
 /// What the child needs, in the form in which the kernel takes it.
 pub(super) struct Child<'a> {
     programs: Vec<*const libc::c_char>,
@@ -97,6 +100,7 @@ impl<'a> Child<'a> {
             if libc::setsid() < 0 {
                 self.fail(ChildStep::Session);
             }
+            self.own_keyring();
             for (target, fd) in self.stdio.into_iter().enumerate() {
                 if libc::dup3(fd, target as i32, 0) < 0 {
                     self.fail(ChildStep::Stdio);
@@ -127,11 +131,34 @@ impl<'a> Child<'a> {
         }
     }
 
+    /// Leaves the agent's session keyring, of which every process has the keys that was forked from it, whoever its user is
+    /// by now. Made before the user changes, the new one counts against root's quota.
+    unsafe fn own_keyring(&self) {
+        if crate::weaken::is("keyring") {
+            return;
+        }
+        let unnamed = std::ptr::null::<libc::c_char>();
+        // SAFETY: called by `run` under its conditions; the call takes a null pointer for no name.
+        unsafe {
+            if libc::syscall(libc::SYS_keyctl, JOIN_SESSION_KEYRING, unnamed) < 0 {
+                match *libc::__errno_location() {
+                    // There are no keyrings, or a filter above keeps them from the container, too; or an agent without root,
+                    // whose keys its containers can have anyway, is at its user's limit.
+                    libc::ENOSYS | libc::EPERM | libc::EACCES | libc::EDQUOT => {}
+                    _ => self.fail(ChildStep::Session),
+                }
+            }
+        }
+    }
+
     /// What the agent has for itself is not for its tasks; where lowering is not allowed, it stays as it is unless
     /// somebody asked for that.
     unsafe fn own_priorities(&self) {
         // SAFETY: called by `run` under its conditions; constant paths.
         unsafe {
+            // Before the nice value, which means nothing to the other policies. (The raw call: musl's does nothing.)
+            let ordinary = libc::sched_param { sched_priority: 0 };
+            libc::syscall(libc::SYS_sched_setscheduler, 0, libc::SCHED_OTHER, &raw const ordinary);
             libc::setpriority(libc::PRIO_PROCESS, 0, 0);
             libc::syscall(libc::SYS_ioprio_set, 1, 0, 0);
             let open = || libc::open(c"/proc/self/oom_score_adj".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);

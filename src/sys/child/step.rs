@@ -5,7 +5,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub enum ChildStep {
-    /// setsid(2).
+    /// setsid(2), or a session keyring.
     Session = 1,
     /// dup3(2) onto 0, 1, 2.
     Stdio,

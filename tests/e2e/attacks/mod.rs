@@ -4,6 +4,7 @@
 mod descriptors;
 mod ids;
 mod interfaces;
+mod keyring;
 mod own_program;
 mod state;
 mod streams;
