@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::file::FileError;
-use super::flags::{FLAGS, Flag};
+use super::flags::FLAGS;
 use super::values::ValueError;
 
 /// Why a command line or a setting is refused. Each message is for the operator: it names the flag or variable, the value,
@@ -258,5 +258,5 @@ fn known_flags() -> String {
 }
 
 fn known_variables() -> String {
-    FLAGS.iter().filter(|flag| flag.in_environment()).map(Flag::variable).collect::<Vec<_>>().join(", ")
+    FLAGS.iter().filter(|flag| flag.in_environment()).map(|flag| flag.variable()).collect::<Vec<_>>().join(", ")
 }

@@ -89,12 +89,12 @@ impl Flag {
 
     /// The flag whose name (without dashes) this is.
     pub fn named(name: &str) -> Option<&'static Flag> {
-        FLAGS.iter().find(|flag| flag.name == name)
+        FLAGS.iter().find(|flag| flag.name == name).copied()
     }
 
     /// The flag that the environment variable of this name sets.
     pub(super) fn of_variable(variable: &str) -> Option<&'static Flag> {
-        FLAGS.iter().find(|flag| flag.variable() == variable)
+        FLAGS.iter().find(|flag| flag.variable() == variable).copied()
     }
 
     /// The table's default as a value, absent where the table has none.
@@ -104,60 +104,61 @@ impl Flag {
 }
 
 /// All flags, in the order of the help.
-pub const FLAGS: &[Flag] = &[
-    CONFIG,
-    ISOLATION,
-    RUNTIME_DIR,
-    WORK_DIR,
-    LAUNCHER_DIR,
-    FRAMEWORKS_HOME,
-    HADOOP_HOME,
-    FETCH_TIMEOUT,
-    fetching::FETCH_AS,
-    fetching::FETCHER_CONNECT_TIMEOUT,
-    fetching::FETCHER_STALL_TIMEOUT,
-    fetching::FETCHER_SIZE_LIMIT,
-    fetching::FETCHER_CACHE_DIR,
-    fetching::FETCHER_CACHE_SIZE,
-    CGROUPS_DESTROY_TIMEOUT,
-    ANSWERED_RETENTION,
-    ISOLATOR_DIR,
-    ISOLATOR_TIMEOUT,
-    cgroups::LAUNCHER,
-    cgroups::CGROUPS_ROOT,
-    cgroups::CGROUPS_HIERARCHY,
-    cgroups::CGROUPS_ENABLE_CFS,
-    cgroups::CGROUPS_LIMIT_SWAP,
-    cgroups::CGROUPS_CPU_ENABLE_PIDS_AND_TIDS_COUNT,
-    cgroups::REVOCABLE_CPU_LOW_PRIORITY,
-    cgroups::CGROUPS_PIDS_MAX,
-    cgroups::CGROUPS_BLKIO_WEIGHT,
-    cgroups::CGROUPS_BLKIO_THROTTLE,
-    cgroups::ALLOWED_DEVICES,
-    cgroups::CGROUPS_NET_CLS_PRIMARY_HANDLE,
-    cgroups::CGROUPS_NET_CLS_SECONDARY_HANDLES,
-    cgroups::PERF_EVENTS,
-    cgroups::PERF_INTERVAL,
-    cgroups::PERF_DURATION,
-    cgroups::SYSTEMD_SLICE,
-    filesystem::DEFAULT_CONTAINER_INFO,
-    filesystem::DEFAULT_ROOTFS,
-    filesystem::SANDBOX_DIRECTORY,
-    limits::EFFECTIVE_CAPABILITIES,
-    limits::BOUNDING_CAPABILITIES,
-    limits::DEFAULT_RLIMITS,
-    limits::UMASK,
-    limits::OOM_SCORE_ADJ,
-    namespaces::PID1,
-    seccomp::SECCOMP_CONFIG_DIR,
-    seccomp::SECCOMP_PROFILE_NAME,
-    userns::USERNS_RANGE,
-    FORMAT,
-    QUIET,
+pub static FLAGS: &[&Flag] = &[
+    &CONFIG,
+    &ISOLATION,
+    &RUNTIME_DIR,
+    &WORK_DIR,
+    &LAUNCHER_DIR,
+    &FRAMEWORKS_HOME,
+    &HADOOP_HOME,
+    &FETCH_TIMEOUT,
+    &fetching::FETCH_AS,
+    &fetching::FETCHER_CONNECT_TIMEOUT,
+    &fetching::FETCHER_STALL_TIMEOUT,
+    &fetching::FETCHER_SIZE_LIMIT,
+    &fetching::FETCHER_CACHE_DIR,
+    &fetching::FETCHER_CACHE_SIZE,
+    &CGROUPS_DESTROY_TIMEOUT,
+    &ANSWERED_RETENTION,
+    &ISOLATOR_DIR,
+    &ISOLATOR_TIMEOUT,
+    &cgroups::LAUNCHER,
+    &cgroups::CGROUPS_ROOT,
+    &cgroups::CGROUPS_HIERARCHY,
+    &cgroups::CGROUPS_ENABLE_CFS,
+    &cgroups::CGROUPS_LIMIT_SWAP,
+    &cgroups::CGROUPS_CPU_ENABLE_PIDS_AND_TIDS_COUNT,
+    &cgroups::REVOCABLE_CPU_LOW_PRIORITY,
+    &cgroups::CGROUPS_PIDS_MAX,
+    &cgroups::CGROUPS_BLKIO_WEIGHT,
+    &cgroups::CGROUPS_BLKIO_THROTTLE,
+    &cgroups::ALLOWED_DEVICES,
+    &cgroups::CGROUPS_NET_CLS_PRIMARY_HANDLE,
+    &cgroups::CGROUPS_NET_CLS_SECONDARY_HANDLES,
+    &cgroups::PERF_EVENTS,
+    &cgroups::PERF_INTERVAL,
+    &cgroups::PERF_DURATION,
+    &cgroups::SYSTEMD_SLICE,
+    &filesystem::DEFAULT_CONTAINER_INFO,
+    &filesystem::DEFAULT_ROOTFS,
+    &filesystem::SANDBOX_DIRECTORY,
+    &limits::EFFECTIVE_CAPABILITIES,
+    &limits::BOUNDING_CAPABILITIES,
+    &limits::DEFAULT_RLIMITS,
+    &limits::UMASK,
+    &limits::OOM_SCORE_ADJ,
+    &namespaces::PID1,
+    &seccomp::SECCOMP_CONFIG_DIR,
+    &seccomp::SECCOMP_PROFILE_NAME,
+    &userns::USERNS_RANGE,
+    &FORMAT,
+    &QUIET,
 ];
 
-// Constants of their own, so that `Config` reads a flag without a look-up that could fail.
-pub(super) const CONFIG: Flag = Flag {
+// By names of their own, so that `Config` reads a flag without a look-up that could fail. Each is there once: its texts are
+// addresses, which every start of the program has to set.
+pub(super) static CONFIG: Flag = Flag {
     name: "config",
     kind: Kind::Path,
     default: "/etc/mesos-ecp.toml",
@@ -165,14 +166,14 @@ pub(super) const CONFIG: Flag = Flag {
     help: "The file that sets what neither command line nor environment does; none for no file. The default one may be \
            missing.",
 };
-pub(super) const ISOLATION: Flag = Flag {
+pub(super) static ISOLATION: Flag = Flag {
     name: "isolation",
     kind: Kind::List,
     default: "posix/cpu,posix/mem",
     inherits: None,
     help: "The isolators of new containers, with commas between them.",
 };
-pub(super) const RUNTIME_DIR: Flag = Flag {
+pub(super) static RUNTIME_DIR: Flag = Flag {
     name: "runtime_dir",
     kind: Kind::Path,
     default: "",
@@ -180,70 +181,70 @@ pub(super) const RUNTIME_DIR: Flag = Flag {
     help: "Where the state of containers is kept; lost at a reboot. Unset: /run/mesos-ecp for root, \
            $XDG_RUNTIME_DIR/mesos-ecp for others.",
 };
-pub(super) const WORK_DIR: Flag = Flag {
+pub(super) static WORK_DIR: Flag = Flag {
     name: "work_dir",
     kind: Kind::Path,
     default: "",
     inherits: Some("MESOS_WORK_DIRECTORY"),
     help: "The agent's work directory. Containers of agents with other work directories are out of sight.",
 };
-pub(super) const LAUNCHER_DIR: Flag = Flag {
+pub(super) static LAUNCHER_DIR: Flag = Flag {
     name: "launcher_dir",
     kind: Kind::Path,
     default: "",
     inherits: Some("MESOS_LIBEXEC_DIRECTORY"),
     help: "Where the agent's helper programs are, mesos-fetcher among them.",
 };
-pub(super) const FRAMEWORKS_HOME: Flag = Flag {
+pub(super) static FRAMEWORKS_HOME: Flag = Flag {
     name: "frameworks_home",
     kind: Kind::Path,
     default: "",
     inherits: None,
     help: "What relative paths among a command's URIs are joined to. Unset: such URIs are refused.",
 };
-pub(super) const HADOOP_HOME: Flag = Flag {
+pub(super) static HADOOP_HOME: Flag = Flag {
     name: "hadoop_home",
     kind: Kind::Path,
     default: "",
     inherits: None,
     help: "Where Hadoop is installed, for fetching from HDFS.",
 };
-pub(super) const FETCH_TIMEOUT: Flag = Flag {
+pub(super) static FETCH_TIMEOUT: Flag = Flag {
     name: "fetch_timeout",
     kind: Kind::Duration,
     default: "10mins",
     inherits: None,
     help: "How long fetching all URIs of a container may take before its launch fails. More than zero.",
 };
-pub(super) const CGROUPS_DESTROY_TIMEOUT: Flag = Flag {
+pub(super) static CGROUPS_DESTROY_TIMEOUT: Flag = Flag {
     name: "cgroups_destroy_timeout",
     kind: Kind::Duration,
     default: "1mins",
     inherits: None,
     help: "How long killing a container may take before destroy gives up and fails.",
 };
-pub(super) const ANSWERED_RETENTION: Flag = Flag {
+pub(super) static ANSWERED_RETENTION: Flag = Flag {
     name: "answered_retention",
     kind: Kind::Duration,
     default: "1hrs",
     inherits: None,
     help: "How long the record of an ended container is kept after wait answered with it.",
 };
-pub(super) const ISOLATOR_DIR: Flag = Flag {
+pub(super) static ISOLATOR_DIR: Flag = Flag {
     name: "isolator_dir",
     kind: Kind::Path,
     default: "/etc/mesos-ecp/isolators",
     inherits: None,
     help: "Where isolators that are programs of their own are looked for.",
 };
-pub(super) const ISOLATOR_TIMEOUT: Flag = Flag {
+pub(super) static ISOLATOR_TIMEOUT: Flag = Flag {
     name: "isolator_timeout",
     kind: Kind::Duration,
     default: "10secs",
     inherits: None,
     help: "How long one call of such an isolator program may take. More than zero.",
 };
-pub(super) const FORMAT: Flag = Flag {
+pub(super) static FORMAT: Flag = Flag {
     name: "format",
     kind: Kind::Text,
     default: "record",
@@ -251,7 +252,7 @@ pub(super) const FORMAT: Flag = Flag {
     help: "What is on standard input and output: record (protobuf, as the agent has it) or json (one object, for people and \
            scripts; never for an agent). On the command line only.",
 };
-pub(super) const QUIET: Flag = Flag {
+pub(super) static QUIET: Flag = Flag {
     name: "quiet",
     kind: Kind::Bool,
     default: "false",
@@ -265,7 +266,7 @@ mod tests {
 
     #[test]
     fn names_are_distinct_and_make_good_variables() {
-        for (index, flag) in FLAGS.iter().enumerate() {
+        for (index, flag) in FLAGS.iter().copied().enumerate() {
             assert!(
                 flag.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'),
                 "{}",

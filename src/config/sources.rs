@@ -60,7 +60,10 @@ impl<'a> Sources<'a> {
                 variables.push((flag, name.into_owned(), value));
             } else {
                 return Err(ConfigError::UnknownVariable {
-                    closest: closest(&name, FLAGS.iter().filter(|flag| flag.in_environment()).map(Flag::variable)),
+                    closest: closest(
+                        &name,
+                        FLAGS.iter().filter(|flag| flag.in_environment()).map(|flag| flag.variable()),
+                    ),
                     value: value.to_string_lossy().into_owned(),
                     name: name.into_owned(),
                 });
@@ -200,7 +203,7 @@ impl<'a> Sources<'a> {
 
 /// The flag that takes its value from this variable of the agent's.
 fn inheriting(variable: &str) -> Option<&'static Flag> {
-    FLAGS.iter().find(|flag| flag.inherits == Some(variable))
+    FLAGS.iter().find(|flag| flag.inherits == Some(variable)).copied()
 }
 
 fn ignored(variable: &str, flag: Option<&Flag>) -> String {

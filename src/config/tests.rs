@@ -34,7 +34,7 @@ fn refusal(arguments: &[&str], environment: &[(&str, &str)]) -> String {
 
 /// Those whose variables count.
 fn flags() -> impl Iterator<Item = &'static Flag> {
-    FLAGS.iter().filter(|flag| flag.in_environment())
+    FLAGS.iter().copied().filter(|flag| flag.in_environment())
 }
 
 /// A value that is not the default.

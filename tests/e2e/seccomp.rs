@@ -234,6 +234,28 @@ fn a_profile_of_the_operators_is_in_force() {
 }
 
 #[test]
+fn the_init_of_a_pid_namespace_does_not_live_by_it() {
+    need_root!();
+    let profiles = Profiles::new();
+    // What the init needs and a shell does not.
+    profiles.write(
+        "strict",
+        r#"{"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_AARCH64"],
+            "syscalls": [{"names": ["execveat", "capset", "prctl", "pwrite64"], "action": "SCMP_ACT_KILL_PROCESS"}]}"#,
+    );
+    let directory = format!("--seccomp_config_dir={}", profiles.0.path().display());
+    let agent = Agent::builder()
+        .flag("--isolation=namespaces/pid,linux/seccomp")
+        .flag("--pid1=init")
+        .flag(&directory)
+        .flag("--seccomp_profile_name=strict")
+        .build();
+    let container = agent.task("echo $$; grep ^Seccomp: /proc/self/status; exit 3").launch();
+    container.complete().assert_status(3 << 8);
+    assert_eq!(container.file("stdout"), "2\nSeccomp:\t2\n");
+}
+
+#[test]
 fn a_bad_profile_refuses_the_launch() {
     need_root!();
     let profiles = Profiles::new();

@@ -117,7 +117,7 @@ fn value_of(flag: &'static Flag) -> BoxedStrategy<String> {
 }
 
 fn settings() -> impl Strategy<Value = BTreeMap<&'static str, String>> {
-    let in_file: Vec<&Flag> = FLAGS.iter().filter(|flag| flag.in_file()).collect();
+    let in_file: Vec<&Flag> = FLAGS.iter().copied().filter(|flag| flag.in_file()).collect();
     let some = proptest::sample::subsequence(in_file.clone(), 0..=in_file.len());
     some.prop_flat_map(|flags| {
         flags

@@ -3,7 +3,7 @@
 
 use super::{Flag, Kind};
 
-pub(in crate::config) const DEFAULT_CONTAINER_INFO: Flag = Flag {
+pub(in crate::config) static DEFAULT_CONTAINER_INFO: Flag = Flag {
     name: "default_container_info",
     kind: Kind::Text,
     default: "",
@@ -11,7 +11,7 @@ pub(in crate::config) const DEFAULT_CONTAINER_INFO: Flag = Flag {
     help: "A ContainerInfo for containers that bring none: as JSON, or as the absolute path of a file with it. \
            Volumes in it need filesystem/linux or filesystem/shared in --isolation.",
 };
-pub(in crate::config) const DEFAULT_ROOTFS: Flag = Flag {
+pub(in crate::config) static DEFAULT_ROOTFS: Flag = Flag {
     name: "default_rootfs",
     kind: Kind::Path,
     default: "",
@@ -19,7 +19,7 @@ pub(in crate::config) const DEFAULT_ROOTFS: Flag = Flag {
     help: "filesystem/linux: a directory of the host that containers have as their root directory. It stays as it is: what a \
            container writes there is in memory, counts as the container's, and ends with it. Unset: the host's.",
 };
-pub(in crate::config) const SANDBOX_DIRECTORY: Flag = Flag {
+pub(in crate::config) static SANDBOX_DIRECTORY: Flag = Flag {
     name: "sandbox_directory",
     kind: Kind::Path,
     default: "/mnt/mesos/sandbox",

@@ -3,7 +3,7 @@
 
 use super::{Flag, Kind};
 
-pub(in crate::config) const PID1: Flag = Flag {
+pub(in crate::config) static PID1: Flag = Flag {
     name: "pid1",
     kind: Kind::Text,
     default: "executor",

@@ -3,14 +3,14 @@
 
 use super::{Flag, Kind};
 
-pub(in crate::config) const SECCOMP_CONFIG_DIR: Flag = Flag {
+pub(in crate::config) static SECCOMP_CONFIG_DIR: Flag = Flag {
     name: "seccomp_config_dir",
     kind: Kind::Path,
     default: "",
     inherits: None,
     help: "linux/seccomp: the directory of profiles. It and they must belong to root and be writable by nobody else.",
 };
-pub(in crate::config) const SECCOMP_PROFILE_NAME: Flag = Flag {
+pub(in crate::config) static SECCOMP_PROFILE_NAME: Flag = Flag {
     name: "seccomp_profile_name",
     kind: Kind::Text,
     default: "",

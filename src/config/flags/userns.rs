@@ -3,7 +3,7 @@
 
 use super::{Flag, Kind};
 
-pub(in crate::config) const USERNS_RANGE: Flag = Flag {
+pub(in crate::config) static USERNS_RANGE: Flag = Flag {
     name: "userns_range",
     kind: Kind::Text,
     default: "",

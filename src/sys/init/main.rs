@@ -40,7 +40,7 @@ unsafe extern "C" fn init(stack: *const usize) -> ! {
         exit(1);
     }
     call(number::PRCTL, [PR_SET_NAME, c"mesos-ecp-init".as_ptr() as usize, 0, 0]);
-    // It needs none. That a filter of system calls may refuse this does no harm: then it has those of the executor.
+    // It needs none.
     let (header, none) = ([CAPABILITY_VERSION, 0], [0u32; 6]);
     call(number::CAPSET, [header.as_ptr() as usize, none.as_ptr() as usize, 0, 0]);
     if call(number::WRITE, [GO, c"x".as_ptr() as usize, 1, 0]) != 1 {
