@@ -203,11 +203,12 @@ fn inside(
             let tree = trees.next().ok_or(Failure(Step::Attach, number, libc::EBADF))?;
             match what_is(&at, change).map_err(fail(Step::Open, number))? {
                 Here::Volume => {}
-                Here::Other => return Err(Failure(Step::Taken, number, 0)),
+                Here::Other(_) => return Err(Failure(Step::Taken, number, 0)),
                 Here::NoMount => attach(tree.as_fd(), at.as_fd()).map_err(fail(Step::Attach, number))?,
             }
         } else {
-            unmount(change, look).map_err(|(step, e)| Failure(step, number, e.raw_os_error().unwrap_or(0)))?;
+            let ours = |found: (u64, u64)| changes.iter().any(|other| other.at == change.at && other.identity == found);
+            unmount(change, ours, look).map_err(|(step, e)| Failure(step, number, e.raw_os_error().unwrap_or(0)))?;
         }
     }
     Ok(())
@@ -217,17 +218,24 @@ fn inside(
 enum Here {
     NoMount,
     Volume,
-    Other,
+    /// Something else, of this identity.
+    Other((u64, u64)),
 }
 
 fn what_is(at: &OwnedFd, change: &Change) -> io::Result<Here> {
     if !is_mount_root(at.as_fd())? {
         return Ok(Here::NoMount);
     }
-    Ok(if identity(&fstat(at)?) == change.identity { Here::Volume } else { Here::Other })
+    let found = identity(&fstat(at)?);
+    Ok(if found == change.identity { Here::Volume } else { Here::Other(found) })
 }
 
-fn unmount(change: &Change, look: impl Fn() -> io::Result<OwnedFd>) -> std::result::Result<(), (Step, io::Error)> {
+/// `ours`: whether this change or another one is about a volume of that identity at the same place.
+fn unmount(
+    change: &Change,
+    ours: impl Fn((u64, u64)) -> bool,
+    look: impl Fn() -> io::Result<OwnedFd>,
+) -> std::result::Result<(), (Step, io::Error)> {
     let fail = |step| move |e: io::Error| (step, e);
     for layer in 0..LAYERS {
         let at = match look() {
@@ -239,8 +247,10 @@ fn unmount(change: &Change, look: impl Fn() -> io::Result<OwnedFd>) -> std::resu
         };
         match what_is(&at, change).map_err(fail(Step::Open))? {
             Here::NoMount => return Ok(()),
-            Here::Other if layer == 0 => return Err((Step::Buried, io::Error::from_raw_os_error(0))),
-            Here::Other => return Ok(()),
+            // An update that was cut short has mounted the one in place of the other.
+            Here::Other(found) if change.perhaps && ours(found) => return Ok(()),
+            Here::Other(_) if layer == 0 => return Err((Step::Buried, io::Error::from_raw_os_error(0))),
+            Here::Other(_) => return Ok(()),
             Here::Volume => {}
         }
         // By the descriptor: what is open is what goes.
