@@ -2,6 +2,8 @@
 //! with less confinement than was asked for. A docker task must never run bare as root.
 #![forbid(unsafe_code)]
 
+use std::path::Path;
+
 use crate::error::{Error, Result};
 use crate::isolators::{KEEP_VOLUMES, takes_volumes};
 use crate::protocol::mesos::container_info::Type;
@@ -68,6 +70,21 @@ pub fn persistent_volumes(resources: &[Resource], isolators: &[String]) -> Resul
         )));
     }
     Ok(())
+}
+
+/// Refuses to give a container the host's root directory where the operator wants it to have another.
+///
+/// # Errors
+/// When no isolator does that.
+pub fn root_directory(wanted: Option<&Path>, isolators: &[String]) -> Result<()> {
+    match wanted {
+        Some(directory) if !isolators.iter().any(|name| name == "filesystem/linux") => Err(Error::Refused(format!(
+            "--default_rootfs={} needs filesystem/linux in --isolation: without it the container would have the host's root \
+             directory",
+            directory.display()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// What the ContainerInfo in force asks for and no isolator of `isolation` looks at: one line each, to warn of. The agent's
