@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::persistent::{self, Persistent, Way};
 use super::remember;
-use super::root::{self, RootDirectory};
+use super::root::{self, Layer, RootDirectory};
 use super::volumes::{Place, Rules, mounts};
 use crate::error::Result;
 use crate::isolator::{Container, Facts, Isolator, Preparation};
@@ -43,7 +43,8 @@ impl Isolator for Linux {
             root::check_sandbox_directory(&self.sandbox_directory)?;
             RootDirectory::check(directory)?;
         }
-        super::probe()
+        super::probe()?;
+        self.root.as_ref().map_or(Ok(()), |_| Layer::probe())
     }
 
     fn measures(&self) -> bool {

@@ -2,8 +2,9 @@
 #![forbid(unsafe_code)]
 
 use std::os::fd::OwnedFd;
+use std::path::Path;
 
-use nix::sys::stat::{Mode, SFlag, makedev, mkdirat, mknodat};
+use nix::sys::stat::{FchmodatFlags, Mode, SFlag, fchmodat, makedev, mkdirat, mknodat};
 use nix::unistd::symlinkat;
 
 use crate::error::{Error, Result};
@@ -22,6 +23,15 @@ const LINKS: [(&str, &str); 5] = [
     ("ptmx", "pts/ptmx"),
 ];
 
+/// Directories in which others are mounted.
+const DIRECTORIES: [&str; 2] = ["pts", "shm"];
+
+/// Whether `/dev` has something of this name, relative to it, that can be mounted on.
+pub fn can_be_covered(name: &Path) -> bool {
+    let name = name.as_os_str();
+    DEVICES.iter().map(|(device, _, _)| *device).chain(DIRECTORIES).any(|own| name == own)
+}
+
 /// A file system with the devices that every program may expect, mounted nowhere.
 ///
 /// # Errors
@@ -37,13 +47,16 @@ pub fn dev() -> Result<OwnedFd> {
 }
 
 fn fill(tree: &OwnedFd) -> nix::Result<()> {
+    let everybody = Mode::from_bits_truncate(0o666);
     for (name, major, minor) in DEVICES {
-        mknodat(tree, name, SFlag::S_IFCHR, Mode::from_bits_truncate(0o666), makedev(major, minor))?;
+        mknodat(tree, name, SFlag::S_IFCHR, everybody, makedev(major, minor))?;
+        // The umask has taken something away.
+        fchmodat(tree, name, everybody, FchmodatFlags::FollowSymlink)?;
     }
     for (name, target) in LINKS {
         symlinkat(target, tree, name)?;
     }
-    for name in ["pts", "shm"] {
+    for name in DIRECTORIES {
         mkdirat(tree, name, Mode::from_bits_truncate(0o755))?;
     }
     Ok(())

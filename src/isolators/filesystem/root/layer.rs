@@ -23,6 +23,20 @@ pub struct Layer {
 }
 
 impl Layer {
+    /// Whether this kernel can put it over a directory.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn probe() -> Result<()> {
+        match Configured::new(c"overlay") {
+            Err(e) if e.raw_os_error() == Some(libc::ENODEV) => Err(Error::Refused(
+                "--default_rootfs needs overlayfs, which this kernel does not have (CONFIG_OVERLAY_FS, or its module overlay)"
+                    .into(),
+            )),
+            made => made.map(drop).map_err(Error::system("make an overlay")),
+        }
+    }
+
     /// An empty one. Its size has no limit of its own: it is memory of the container's.
     ///
     /// # Errors

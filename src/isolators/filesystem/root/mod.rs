@@ -16,11 +16,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
+use nix::sys::stat::fstat;
+
 use crate::error::{Error, Result};
 use crate::isolator::mount::{Propagation, open_tree, set_attributes};
 use crate::isolator::{Content, Mount, Preparation, Root, Source, Stage};
 use crate::paths::{self, Found, InRoot};
 
+pub use devices::can_be_covered;
 pub use layer::Layer;
 
 /// The root directory of a container that is being prepared.
@@ -42,18 +45,29 @@ impl RootDirectory {
     /// Finds the directory.
     ///
     /// # Errors
-    /// It is not there, or somebody else than root may change it: whoever can put a set-user-id program or a device there
-    /// would have it in every container.
+    /// It is not there, or somebody else than root may change it, or put another in its place: whoever can put a
+    /// set-user-id program or a device there would have it in every container. (The kernel finds it once more by its path,
+    /// so all that is above it counts.)
     pub fn check(directory: &Path) -> Result<Found> {
         let found = paths::trusted(directory)?;
         let refuse = |why: &str| Err(Error::Refused(format!("--default_rootfs={}: {why}", directory.display())));
-        // By the descriptor, which has no path of its own.
-        let metadata = std::fs::metadata(&found.path).map_err(Error::path("look at", &found.path))?;
-        if !metadata.is_dir() {
+        let stat = fstat(&found.fd).map_err(|e| Error::path("look at", &found.path)(e.into()))?;
+        if stat.st_mode & libc::S_IFMT != libc::S_IFDIR {
             return refuse("it is not a directory");
         }
-        if metadata.uid() != 0 || metadata.mode() & 0o022 != 0 {
+        if stat.st_uid != 0 || stat.st_mode & 0o022 != 0 {
             return refuse("it must belong to root, and nobody else may write to it (chown root, chmod go-w)");
+        }
+        for above in found.path.ancestors().skip(1) {
+            let metadata = std::fs::symlink_metadata(above).map_err(Error::path("look at", above))?;
+            // In a sticky one, what is root's can be renamed by root only.
+            let open_to_others = metadata.mode() & 0o022 != 0 && metadata.mode() & 0o1000 == 0;
+            if metadata.uid() != 0 || open_to_others {
+                return refuse(&format!(
+                    "others than root may put another directory in its place, as they may write to {}",
+                    above.display()
+                ));
+            }
         }
         if found.path == Path::new("/") || found.path.starts_with("/sys") || found.path.starts_with("/proc") {
             return refuse(

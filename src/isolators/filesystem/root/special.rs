@@ -11,7 +11,7 @@ use crate::isolator::mount::{Configured, NODEV, NOEXEC, NOSUID, RDONLY, open_tre
 use crate::isolator::{Mount, Source, Stage};
 
 /// They show the host's memory, keys, timers and hardware, or change them.
-const HIDDEN: [&str; 11] = [
+const HIDDEN: [&str; 12] = [
     "/proc/acpi",
     "/proc/asound",
     "/proc/interrupts",
@@ -22,6 +22,7 @@ const HIDDEN: [&str; 11] = [
     "/proc/scsi",
     "/proc/timer_list",
     "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
     "/sys/firmware",
 ];
 

@@ -82,7 +82,7 @@ fn put(volume: &Volume, place: &Place<'_>, rules: Rules, earlier: &[Placed]) -> 
         Ok(Mode::Rw) => false,
         Err(_) => return Err(Error::Refused(format!("its mode {} is neither RW nor RO", volume.mode))),
     };
-    let wanted = target::parse(&volume.container_path, rules)?;
+    let wanted = place.within(target::parse(&volume.container_path, rules)?);
     let host = source::parse(volume)?;
     if host.is_relative() && wanted.is_relative() {
         return Err(Error::Refused(

@@ -41,6 +41,13 @@ impl<'a> Place<'a> {
         Place { seen, root: Some(root), ..self }
     }
 
+    /// The path that a record has for a place in the container. In the sandbox of a container with a root directory of its own
+    /// it is made relative: nothing but the sandbox knows what is there.
+    pub(super) fn within(&self, path: PathBuf) -> PathBuf {
+        let rest = path.strip_prefix(&self.seen).ok().filter(|rest| !rest.as_os_str().is_empty());
+        rest.filter(|_| self.root.is_some()).map(Path::to_path_buf).unwrap_or(path)
+    }
+
     /// What is in the sandbox.
     pub(super) fn beneath(&self) -> Beneath<'_> {
         Beneath::new(self.directory.as_fd(), &self.sandbox)

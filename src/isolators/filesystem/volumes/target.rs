@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::{Place, Placed, Rules};
 use crate::error::{Error, Result};
+use crate::isolators::filesystem::root::can_be_covered;
 use crate::paths::{Beneath, trusted};
 
 /// Where the kernel's own file systems are. Over the first two, nothing below either: programs believe what they read there.
@@ -56,6 +57,12 @@ pub(super) fn find(wanted: &Path, place: &Place<'_>, rules: Rules, earlier: &[Pl
     let found = if wanted.is_relative() {
         place.beneath().open(wanted).map(|fd| (fd, at.clone()))
     } else if let Some(root) = place.root {
+        if at.strip_prefix("/dev").is_ok_and(|name| !can_be_covered(name)) {
+            return Err(Error::Refused(format!(
+                "the container's /dev is its own, and {} is not in it: choose another container_path",
+                at.display()
+            )));
+        }
         match root.look(wanted)? {
             Some(found) => Ok((found.fd, found.path)),
             None => return Ok(Target { at, there: None }),

@@ -178,6 +178,12 @@ fn in_a_root_of_its_own_what_is_missing_is_made_inside() {
     let said = |list: &[(&str, &str)]| put_all(list, &place, Rules::Linux).unwrap_err().to_string();
     assert!(said(&[(&bed.path("dir"), "/mnt/mesos")]).contains("hide the sandbox"));
     assert!(said(&[(&bed.path("file"), "/link")]).contains("is a file and"));
+    assert!(said(&[(&bed.path("file"), "/dev/foo")]).contains("/dev is its own, and /dev/foo is not in it"));
+    put_all(&[(&bed.path("file"), "/dev/null"), (&bed.path("dir"), "/dev/shm")], &place, Rules::Linux).unwrap();
+    // The sandbox by the name that the container has for it.
+    let inside = put_all(&[(&bed.path("dir"), "/mnt/mesos/sandbox/named")], &place, Rules::Linux).unwrap();
+    assert_eq!(inside[0].at, Path::new("/mnt/mesos/sandbox/named"));
+    assert!(bed.sandbox.join("named").is_dir());
     // A private directory is like what it stands in for.
     put_all(&[("private", "/etc")], &place, Rules::Linux).unwrap();
     assert_eq!(fs::metadata(bed.sandbox.join("private")).unwrap().mode() & 0o7777, 0o1755);
