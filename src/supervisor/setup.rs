@@ -1,7 +1,7 @@
 //! What the first process is to do to itself, from what the isolators prepared; and which of it failed.
 #![forbid(unsafe_code)]
 
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::config::Limits;
 use crate::config::rlimit::Limit;
 use crate::container::ContainerId;
 use crate::error::{Error, Result};
-use crate::isolator::Preparation;
+use crate::isolator::{Mount, Preparation, Stage};
 use crate::launcher::Account;
 use crate::sys::mount::BENEATH;
 use crate::sys::{ChildFailure, ChildStep, Setup, Wrong};
@@ -50,6 +50,15 @@ pub(super) fn setup(preparation: Preparation, sandbox: &Path, limits: &Limits) -
             // Only the agent's own directories are above it.
             None => std::fs::canonicalize(sandbox).map_err(Error::path("find the sandbox", sandbox))?,
         };
+        let hides =
+            |mount: &&Mount| mount.stage == Stage::Special && path.starts_with(OsStr::from_bytes(mount.at.as_bytes()));
+        if let Some(mount) = mounts.iter().find(hides).filter(|_| root.is_none()) {
+            return Err(Error::Refused(format!(
+                "the sandbox {} is in {}, which the container has for itself: give the agent another work_dir",
+                path.display(),
+                mount.what
+            )));
+        }
         directory = Some(CString::new(path.as_os_str().as_bytes()).map_err(|_| {
             Error::Refused(format!(
                 "the sandbox's path {} contains a NUL byte",

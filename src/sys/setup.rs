@@ -152,7 +152,12 @@ pub enum Content {
     ///
     /// It takes the first process to put them together: up to Linux 6.14 a layer must be mounted in the mount namespace in
     /// which that is done, and nothing is mounted in the host's.
-    Layer(OwnedFd),
+    Layer {
+        /// The layer's file system.
+        tree: OwnedFd,
+        /// `MOUNT_ATTR_*` of the whole: what holds for the mount of the host's directory must hold here, too.
+        attributes: u64,
+    },
 }
 
 /// What a process may do.

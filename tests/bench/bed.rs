@@ -57,7 +57,12 @@ impl Bed {
 
     /// Makes a place of this name, whose verbs get one more flag.
     pub fn with(places: &Places, name: &str, flag: Option<&str>) -> Result<Bed> {
-        let root = places.state.join(name);
+        Bed::at(places, &places.state, name, flag)
+    }
+
+    /// The same, below a directory.
+    pub fn at(places: &Places, directory: &Path, name: &str, flag: Option<&str>) -> Result<Bed> {
+        let root = directory.join(name);
         let work_dir = root.join("work");
         fs::create_dir_all(&work_dir)?;
         let user = nix::unistd::User::from_uid(nix::unistd::geteuid())?.context("this account has no name")?;

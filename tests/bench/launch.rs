@@ -21,7 +21,9 @@ pub fn measure(options: &Options, places: &Places, table: &mut Table) -> Result<
     let log = places.log();
 
     let confined = Bed::with(places, "launch-cgroups", Some(CGROUPS))?;
-    let isolated = Bed::with(places, "launch-isolated", Some(ISOLATED))?.with_volumes(rivals::volumes(places)?);
+    // Beside the rivals' state: a container with an IPC namespace has a /dev/shm of its own.
+    let isolated =
+        Bed::at(places, &places.scratch, "launch-isolated", Some(ISOLATED))?.with_volumes(rivals::volumes(places)?);
     let run = |bed: &Bed| {
         let (container, time) = bed.launch(&Task::ENDS)?;
         container.complete(0)?;

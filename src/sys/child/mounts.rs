@@ -72,7 +72,7 @@ impl Child<'_> {
         unsafe {
             let tree = match &root.content {
                 Content::Tree(tree) => i64::from(tree.as_raw_fd()),
-                Content::Layer(layer) => self.layered(host, layer.as_raw_fd(), &root.at),
+                Content::Layer { tree, attributes } => self.layered(host, tree.as_raw_fd(), &root.at, *attributes),
             };
             let at = self.open_below(host, &root.at);
             if tree < 0 || at < 0 || attach_raw(tree as i32, at as i32) < 0 {
@@ -84,7 +84,7 @@ impl Child<'_> {
 
     /// An overlay of the layer over the directory `below`. It is found by the working directory, because its own mount has
     /// no path: the place where it is mounted for the moment is covered and out of reach before the command runs.
-    unsafe fn layered(&self, host: i32, layer: i32, below: &CStr) -> i64 {
+    unsafe fn layered(&self, host: i32, layer: i32, below: &CStr, attributes: u64) -> i64 {
         // SAFETY: as above; strings with a NUL, numbers and null pointers.
         unsafe {
             let place = self.open_below(host, LAYER_PLACE);
@@ -101,7 +101,7 @@ impl Child<'_> {
                     return -1;
                 }
             }
-            make_raw(overlay as i32, 0)
+            make_raw(overlay as i32, attributes)
         }
     }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use tempfile::TempDir;
 
 use super::{RO, RW, linux, mounts_of_the_host, open_directory, volume, volumes};
@@ -116,6 +117,42 @@ fn another_user_with_volumes_and_a_pid_namespace() {
     assert!(container.path("private/mine").exists() && agent.path("data/new").exists());
     // The shell, and what it has just started.
     assert!(said.matches("pid ").count() <= 4, "{said}");
+}
+
+/// The directory mounted upon itself, without set-user-id programs; gone with this.
+struct NoSuid<'a>(&'a TempDir);
+
+impl NoSuid<'_> {
+    fn new(system: &TempDir) -> NoSuid<'_> {
+        let none = None::<&str>;
+        mount(Some(system.path()), system.path(), none, MsFlags::MS_BIND, none).unwrap();
+        let made = NoSuid(system);
+        let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_NOSUID;
+        mount(none, system.path(), none, flags, none).unwrap();
+        made
+    }
+}
+
+impl Drop for NoSuid<'_> {
+    fn drop(&mut self) {
+        let _ = umount2(self.0.path(), MntFlags::MNT_DETACH);
+    }
+}
+
+#[test]
+fn what_its_file_system_does_not_allow_is_not_allowed_in_it() {
+    need_root!();
+    let system = system();
+    fs::set_permissions(system.path().join("usr/bin/id"), fs::Permissions::from_mode(0o4755)).unwrap();
+    let says = || {
+        let agent = with(&system).build();
+        let container = agent.task("id -un").user("nobody").launch();
+        container.complete().assert_status(0);
+        container.file("stdout")
+    };
+    assert_eq!(says(), "root\n");
+    let _mount = NoSuid::new(&system);
+    assert_eq!(says(), "nobody\n");
 }
 
 #[test]

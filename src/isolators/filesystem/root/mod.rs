@@ -17,9 +17,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 use nix::sys::stat::fstat;
+use nix::sys::statvfs::{FsFlags, fstatvfs};
 
 use crate::error::{Error, Result};
-use crate::isolator::mount::{Propagation, open_tree, set_attributes};
+use crate::isolator::mount::{NODEV, NOEXEC, NOSUID, Propagation, open_tree, set_attributes};
 use crate::isolator::{Content, Mount, Preparation, Root, Source, Stage};
 use crate::paths::{self, Found, InRoot};
 
@@ -115,9 +116,19 @@ impl RootDirectory {
             at: text(&seen)?,
             source: Source::Tree(tree),
         });
-        let root = Root { at: text(&self.found.path)?, content: Content::Layer(self.layer.into_tree()) };
+        let attributes = attributes(&self.found)?;
+        let content = Content::Layer { tree: self.layer.into_tree(), attributes };
+        let root = Root { at: text(&self.found.path)?, content };
         Ok(Preparation { mounts, root: Some(root), sandbox: Some(seen), ..Preparation::default() })
     }
+}
+
+/// What the host does not allow on the file system of the directory is not allowed in the container, either.
+fn attributes(directory: &Found) -> Result<u64> {
+    let flags =
+        fstatvfs(&directory.fd).map_err(|e| Error::path("look at the mount of", &directory.path)(e.into()))?.flags();
+    let same = [(FsFlags::ST_NOSUID, NOSUID), (FsFlags::ST_NODEV, NODEV), (FsFlags::ST_NOEXEC, NOEXEC)];
+    Ok(same.into_iter().filter(|(flag, _)| flags.contains(*flag)).fold(0, |all, (_, attribute)| all | attribute))
 }
 
 /// Whether the sandbox can be there in a root directory.
