@@ -21,9 +21,9 @@ pub fn measure(options: &Options, places: &Places, table: &mut Table) -> Result<
     let log = places.log();
 
     let confined = Bed::with(places, "launch-cgroups", Some(CGROUPS))?;
-    // Beside the rivals' state: a container with an IPC namespace has a /dev/shm of its own.
-    let isolated =
-        Bed::at(places, &places.scratch, "launch-isolated", Some(ISOLATED))?.with_volumes(rivals::volumes(places)?);
+    // A container with an IPC namespace has a /dev/shm of its own, so its sandbox cannot be in the host's.
+    let place = if places.state.starts_with("/dev/shm") { &places.scratch } else { &places.state };
+    let isolated = Bed::at(places, place, "launch-isolated", Some(ISOLATED))?.with_volumes(rivals::volumes(places)?);
     let run = |bed: &Bed| {
         let (container, time) = bed.launch(&Task::ENDS)?;
         container.complete(0)?;
