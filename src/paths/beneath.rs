@@ -5,9 +5,7 @@ use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::ResolveFlag;
-
-use super::resolve::{failed, names, no_links, open};
+use super::resolve::{below, failed, names, open};
 use super::{Owner, make};
 use crate::error::Result;
 
@@ -37,11 +35,7 @@ impl<'a> Beneath<'a> {
     /// `..` in the path; a link, which is named; the kernel's others.
     pub fn open(&self, path: &Path) -> Result<OwnedFd> {
         let names = names(path)?;
-        let mut how = no_links();
-        if !how.is_empty() {
-            how |= ResolveFlag::RESOLVE_BENEATH;
-        }
-        open(self.directory, &names.iter().collect::<PathBuf>(), how)
+        open(self.directory, &names.iter().collect::<PathBuf>(), below())
             .map_err(|errno| failed("open", self.directory, &names, self.shown, errno))
     }
 

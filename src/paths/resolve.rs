@@ -22,6 +22,14 @@ pub(super) fn no_links() -> ResolveFlag {
     if weaken::is("symlinks") { ResolveFlag::empty() } else { NO_LINKS }
 }
 
+/// The same, and nothing outside of that directory.
+pub(super) fn below() -> ResolveFlag {
+    if weaken::is("symlinks") || weaken::is("volume-paths") {
+        return ResolveFlag::empty();
+    }
+    ResolveFlag::RESOLVE_BENEATH | NO_LINKS
+}
+
 /// How often a path is tried while somebody moves what is on the way: the kernel then cannot tell whether it stays below.
 pub(super) const TRIES: u32 = 128;
 
@@ -81,6 +89,7 @@ pub(super) fn names(path: &Path) -> Result<Vec<&OsStr>> {
             Component::Normal(_) => {
                 return Err(Error::Refused(format!("the path \"{}\" has a NUL byte in it", shown())));
             }
+            Component::ParentDir if weaken::is("volume-paths") => names.push(component.as_os_str()),
             Component::ParentDir => return Err(Error::Refused(format!("the path \"{}\" has \"..\" in it", shown()))),
             Component::CurDir | Component::RootDir | Component::Prefix(_) => {}
         }

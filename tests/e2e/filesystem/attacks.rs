@@ -110,3 +110,46 @@ fn swapped_links_lead_there_without_the_defence() {
         assert!(Attack::new(aim).try_for(200, "symlinks"), "{aim:?} never succeeded");
     }
 }
+
+/// Whether a volume at `../planted` made that directory beside the sandbox.
+fn leaves_the_sandbox(weaken: &str) -> bool {
+    let agent = linux().build();
+    let mine = open_directory(&agent, "mine", "evil");
+    let task = agent.task("true").user("nobody").agent_env("ECP_WEAKEN", weaken);
+    let planted = task.sandbox().parent().unwrap().join("planted");
+    let (container, output) = task.edit(volumes(&[volume(&mine, "../planted", RW)])).try_launch();
+    if output.status.success() {
+        container.remember();
+        container.complete();
+    }
+    planted.exists()
+}
+
+/// Whether a volume went over /proc, so that a program of root's in the container would believe what is in it.
+fn covers_proc(weaken: &str) -> bool {
+    let agent = linux().build();
+    let mine = open_directory(&agent, "mine", "evil");
+    let task = agent.task("grep evil /proc/content").user("nobody").agent_env("ECP_WEAKEN", weaken);
+    let (container, output) = task.edit(volumes(&[volume(&mine, "/proc", RW)])).try_launch();
+    if !output.status.success() {
+        return false;
+    }
+    container.remember();
+    container.complete().status == Some(0)
+}
+
+#[test]
+fn no_volume_leaves_the_sandbox_or_covers_proc() {
+    need_root!();
+    assert!(!leaves_the_sandbox(""));
+    assert!(!covers_proc(""));
+}
+
+/// Else the test above would not show anything.
+#[cfg(feature = "weakened")]
+#[test]
+fn volumes_leave_the_sandbox_and_cover_proc_without_the_checks() {
+    need_root!();
+    assert!(leaves_the_sandbox("volume-paths"));
+    assert!(covers_proc("volume-paths"));
+}

@@ -8,6 +8,7 @@ use super::{Place, Placed, Rules};
 use crate::error::{Error, Result};
 use crate::isolators::filesystem::root::can_be_covered;
 use crate::paths::{Beneath, trusted};
+use crate::weaken;
 
 /// Where the kernel's own file systems are. Over the first two, nothing below either: programs believe what they read there.
 const KERNELS: [&str; 3] = ["/proc", "/sys", "/dev"];
@@ -25,7 +26,7 @@ pub(super) struct Target {
 pub(super) fn parse(text: &str, rules: Rules) -> Result<PathBuf> {
     let path = Path::new(text);
     let refuse = |why: &str| Err(Error::Refused(why.to_owned()));
-    if path.components().any(|c| c == Component::ParentDir) {
+    if path.components().any(|c| c == Component::ParentDir) && !weaken::is("volume-paths") {
         return refuse("its container_path has \"..\" in it: write it without");
     }
     if text.contains('\0') {
@@ -133,10 +134,11 @@ pub(super) fn make(
 /// What a volume must not be put on.
 fn check(at: &Path, place: &Place<'_>, rules: Rules, earlier: &[Placed]) -> Result<()> {
     let refuse = |why: String| Err(Error::Refused(why));
-    if let Some(kernels) = KERNELS.iter().find(|kernels| at == Path::new(kernels)) {
+    let kernels: &[&str] = if weaken::is("volume-paths") { &[] } else { &KERNELS };
+    if let Some(kernels) = kernels.iter().find(|kernels| at == Path::new(kernels)) {
         return refuse(format!("{kernels} is the kernel's: no volume goes over it"));
     }
-    if let Some(kernels) = KERNELS[..2].iter().find(|kernels| at.starts_with(kernels)) {
+    if let Some(kernels) = kernels.iter().take(2).find(|kernels| at.starts_with(kernels)) {
         return refuse(format!("{} is in the kernel's {kernels}: no volume goes there", at.display()));
     }
     if place.seen.starts_with(at) {
