@@ -22,16 +22,9 @@ use crate::weaken;
 /// namespace; there the working directory goes by its path, since a descriptor from here would lead out.
 ///
 /// # Errors
-/// A sandbox whose path cannot be resolved; rights that the process could not give itself; and what does not go together.
+/// A sandbox whose path cannot be resolved; one that a mount would hide; rights that the process could not give itself.
 pub(super) fn setup(preparation: Preparation, sandbox: &Path, limits: &Limits) -> Result<(u64, Setup)> {
     let Preparation { mounts, root, sandbox: seen, hostname, user, privileges, init, mut namespaces, .. } = preparation;
-    if root.is_some() && user.is_some() {
-        return Err(Error::Refused(
-            "namespaces/user and --default_rootfs do not go together yet: nobody inside could write to the root directory, \
-             whose files are of ids that the container does not have; leave one of them out"
-                .into(),
-        ));
-    }
     let new_mounts = libc::CLONE_NEWNS as u64;
     if !mounts.is_empty() || root.is_some() {
         namespaces |= new_mounts;
@@ -174,4 +167,40 @@ impl Subject<'_> {
 
 fn root(setup: &Setup) -> String {
     setup.root.as_ref().map(|root| root.at.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::isolator::Source;
+
+    #[test]
+    fn a_sandbox_that_the_containers_own_mounts_would_hide_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let top = std::fs::canonicalize(dir.path()).unwrap();
+        let (shm, sandbox) = (top.join("shm"), top.join("shm/sandbox"));
+        std::fs::create_dir_all(&sandbox).unwrap();
+        let prepared = |at: &Path| Preparation {
+            mounts: vec![Mount {
+                stage: Stage::Special,
+                what: "/dev/shm".into(),
+                at: CString::new(at.as_os_str().as_bytes()).unwrap(),
+                source: Source::ReadOnly,
+            }],
+            ..Preparation::default()
+        };
+        let limits = Limits {
+            effective_capabilities: None,
+            bounding_capabilities: None,
+            default_rlimits: vec![],
+            umask: 0o22,
+            oom_score_adj: None,
+        };
+        let error = setup(prepared(&shm), &sandbox, &limits).unwrap_err().to_string();
+        assert!(error.contains("is in /dev/shm") && error.contains("another work_dir"), "{error}");
+        let (namespaces, made) = setup(prepared(&top.join("sh")), &sandbox, &limits).unwrap();
+        assert_eq!(namespaces, libc::CLONE_NEWNS as u64);
+        assert_eq!(made.directory.unwrap().as_bytes(), sandbox.as_os_str().as_bytes());
+    }
 }

@@ -63,9 +63,18 @@ pub(super) unsafe fn set(sets: &Sets, ambient: u64) -> bool {
 
 /// Whether the ambient set is this one.
 pub(super) fn ambient_is(wanted: u64) -> bool {
-    // Those that this kernel does not have are not set: it says so by an error.
-    let is_set = |number| prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_IS_SET, number) == 1;
-    in_set(u64::MAX).all(|number| is_set(number) == (wanted & (1 << number) != 0))
+    for number in in_set(u64::MAX) {
+        match prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_IS_SET, number) {
+            // One that this kernel does not have is an error, and so are all above it: none of them is set.
+            ..0 => return wanted >> number == 0,
+            is => {
+                if (is == 1) != (wanted & (1 << number) != 0) {
+                    return false;
+                }
+            }
+        }
+    }
+    true
 }
 
 /// Drops from the bounding set what is not in `kept`; false: errno says why not.

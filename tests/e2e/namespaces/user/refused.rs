@@ -92,3 +92,13 @@ fn a_file_system_without_idmapped_mounts_is_named() {
     assert!(unmounted.success());
     assert_says(&output.refused(), &["the sandbox", "idmapped mounts", "overlay", "Invalid argument"]);
 }
+
+#[test]
+fn a_root_directory_does_not_go_with_it_yet() {
+    need_root!();
+    let system = crate::filesystem::root::system();
+    let rootfs = format!("--default_rootfs={}", system.path().display());
+    let bed = bed!(bed::builder().flag("--isolation=filesystem/linux,namespaces/user").flag(&rootfs));
+    let reason = bed.task("exit 0").user("daemon").refused();
+    assert_says(&reason, &["a root directory of the container's own and the isolator namespaces/user", "together yet"]);
+}
