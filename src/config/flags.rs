@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub(super) mod cgroups;
+pub(super) mod disk;
 pub(super) mod fetching;
 pub(super) mod filesystem;
 pub(super) mod limits;
@@ -140,6 +141,11 @@ pub static FLAGS: &[&Flag] = &[
     &cgroups::PERF_INTERVAL,
     &cgroups::PERF_DURATION,
     &cgroups::SYSTEMD_SLICE,
+    &disk::CONTAINER_DISK_WATCH_INTERVAL,
+    &disk::ENFORCE_CONTAINER_DISK_QUOTA,
+    &disk::DISK_WALKERS,
+    &disk::XFS_PROJECT_RANGE,
+    &disk::XFS_KILL_CONTAINERS,
     &filesystem::DEFAULT_CONTAINER_INFO,
     &filesystem::DEFAULT_ROOTFS,
     &filesystem::SANDBOX_DIRECTORY,

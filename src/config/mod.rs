@@ -8,6 +8,7 @@
 pub mod capability;
 mod cgroups;
 mod closest;
+mod disk;
 mod error;
 mod fetching;
 pub mod file;
@@ -31,6 +32,7 @@ mod tests;
 
 pub use cgroups::{Cgroups, Launcher};
 pub(crate) use closest::closest;
+pub use disk::{Disk, ProjectRange};
 pub use error::ConfigError;
 pub use fetching::{FetchAs, Fetching};
 pub use filesystem::Filesystem;
@@ -83,6 +85,8 @@ pub struct Config {
     pub isolator_timeout: Duration,
     /// What has to do with cgroups.
     pub cgroups: Cgroups,
+    /// What has to do with disk space.
+    pub disk: Disk,
     /// What has to do with file systems.
     pub filesystem: Filesystem,
     /// What a container's process may do and use.
@@ -150,6 +154,7 @@ impl Config {
             isolator_dir: sources.path(&flags::ISOLATOR_DIR)?.unwrap_or_default(),
             isolator_timeout: sources.timeout(&flags::ISOLATOR_TIMEOUT)?,
             cgroups: Cgroups::resolve(sources)?,
+            disk: Disk::resolve(sources)?,
             filesystem: Filesystem::resolve(sources)?,
             limits: Limits::resolve(sources)?,
             namespaces: Namespaces::resolve(sources)?,

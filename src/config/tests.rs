@@ -47,6 +47,7 @@ fn other_value(flag: &Flag) -> &'static str {
         _ if flag.name == "umask" => "077",
         _ if flag.name == "pid1" => "init",
         _ if flag.name == "userns_range" => "100000-165535",
+        _ if flag.name == "xfs_project_range" => "[7-8]",
         Kind::Text | Kind::List => "other",
         Kind::Path => "/other",
         Kind::Bool if flag.default == "true" => "false",
@@ -116,6 +117,13 @@ fn the_defaults() {
             perf_interval: minutes(1),
             perf_duration: Duration::from_secs(10),
             systemd_slice: Some("mesos_executors.slice".to_owned()),
+        },
+        disk: Disk {
+            container_disk_watch_interval: Duration::from_secs(15),
+            enforce_container_disk_quota: false,
+            disk_walkers: None,
+            xfs_project_range: ProjectRange::parse("[5000-10000]").unwrap(),
+            xfs_kill_containers: false,
         },
         filesystem: Filesystem {
             default_container_info: None,

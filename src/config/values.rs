@@ -60,6 +60,9 @@ pub enum ValueError {
     /// No range of ids, or of ids that are others'.
     #[error("it is the first and the last id, as 524288-589823, none of them below 65536 or above 4294967294")]
     IdRange,
+    /// No ranges of numbers, or one with 0 in it.
+    #[error("it is ranges of whole numbers from 1 to 4294967295, as [5000-10000]")]
+    ProjectRange,
     /// Neither of the two.
     #[error("it is record or json")]
     Format,

@@ -4,6 +4,7 @@
 mod all;
 mod capabilities;
 mod cgroups;
+mod disk;
 pub mod filesystem;
 mod namespaces;
 mod nnp;
@@ -36,6 +37,8 @@ pub struct Settings {
     pub work_dir: Option<PathBuf>,
     /// The flags that have to do with cgroups.
     pub cgroups: config::Cgroups,
+    /// The flags that have to do with disk space.
+    pub disk: config::Disk,
     /// The flags that have to do with file systems.
     pub filesystem: config::Filesystem,
     /// The flags about what a container's process may do and use.
@@ -56,6 +59,7 @@ impl Settings {
             isolator_timeout: config.isolator_timeout,
             work_dir: config.work_dir.clone(),
             cgroups: config.cgroups.clone(),
+            disk: config.disk.clone(),
             filesystem: config.filesystem.clone(),
             limits: config.limits.clone(),
             namespaces: config.namespaces.clone(),

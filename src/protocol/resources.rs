@@ -33,8 +33,15 @@ pub fn scalar(resources: &[Resource], name: &str) -> Option<f64> {
 /// `None` as for [`scalar`].
 #[must_use]
 pub fn mem_bytes(resources: &[Resource]) -> Option<u64> {
+    scalar(resources, "mem").and_then(mebibytes)
+}
+
+/// An amount of memory or disk, which is in what agents call MB, in bytes; the largest number if it is beyond that. `None`
+/// if it is negative or not finite.
+#[must_use]
+pub fn mebibytes(amount: f64) -> Option<u64> {
     // The conversion from a float saturates.
-    scalar(resources, "mem").map(|mebibytes| (mebibytes * MEBIBYTE) as u64)
+    (amount.is_finite() && amount >= 0.0).then_some((amount * MEBIBYTE) as u64)
 }
 
 /// What is in force after an update: `new`, with the old entries of `cpus` and of `mem` where `new` has none of that

@@ -43,6 +43,7 @@ fn sample(flag: &Flag) -> &'static str {
             r#"{"type": "MESOS", "volumes": [{"host_path": ".private/tmp", "container_path": "/tmp", "mode": "RW"}]}"#
         }
         "default_rootfs" => "/var/lib/mesos-ecp/rootfs",
+        "disk_walkers" => "2",
         "effective_capabilities" => "none",
         "bounding_capabilities" => r#"{"capabilities": ["NET_BIND_SERVICE", "NET_RAW"]}"#,
         "default_rlimits" => "NOFILE=1024:4096,CORE=0",

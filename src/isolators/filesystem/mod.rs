@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::isolator::{Container, Facts, mount};
 
 pub use linux::Linux;
+pub use persistent::Directory;
 pub use posix::Posix;
 pub use shared::Shared;
 

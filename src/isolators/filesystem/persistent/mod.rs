@@ -6,6 +6,7 @@
 //! their facts, of which these are all.
 #![forbid(unsafe_code)]
 
+mod directory;
 mod facts;
 mod join;
 mod owner;
@@ -24,6 +25,7 @@ use crate::container::open_alive;
 use crate::error::{Error, Result};
 use crate::isolator::{self, Container, Mount, Stage, mount};
 use crate::isolators::Settings;
+pub use directory::Directory;
 use facts::{Facts, Kept};
 use join::{Change, Seen};
 use sandbox::Sandbox;
@@ -218,7 +220,7 @@ impl Persistent {
 
     /// That of the agent, by which its calls find the container, too; else the one that the sandbox is in.
     fn work_dir(&self, container: &Container<'_>) -> Option<PathBuf> {
-        self.work_dir.clone().or_else(|| source::work_dir_of(container.sandbox))
+        source::work_dir(self.work_dir.as_deref(), container.sandbox)
     }
 }
 

@@ -87,9 +87,14 @@ pub(super) fn identity(stat: &FileStat) -> (u64, u64) {
     (stat.st_dev, stat.st_ino)
 }
 
+/// The agent's work_dir: the one that is set, by which its calls find the container, too; else the one that the sandbox is in.
+pub(super) fn work_dir(set: Option<&Path>, sandbox: &Path) -> Option<PathBuf> {
+    set.map_or_else(|| work_dir_of(sandbox), |set| Some(set.to_path_buf()))
+}
+
 /// The agent's work_dir, as it is in the name of every sandbox:
 /// `<work_dir>/slaves/<id>/frameworks/<id>/executors/<id>/runs/<id>`.
-pub(super) fn work_dir_of(sandbox: &Path) -> Option<PathBuf> {
+fn work_dir_of(sandbox: &Path) -> Option<PathBuf> {
     let mut left = sandbox;
     for word in ["runs", "executors", "frameworks", "slaves"] {
         left = left.parent().filter(|above| above.file_name().is_some_and(|name| name == word))?.parent()?;

@@ -51,7 +51,11 @@ pub(super) fn volumes(resources: &[Resource]) -> Result<Vec<Volume>> {
     Ok(found)
 }
 
-fn volume(resource: &Resource) -> Result<Option<Volume>> {
+/// The volume that a `disk` resource is; None: it is space in the sandbox.
+///
+/// # Errors
+/// What is no volume.
+pub(super) fn volume(resource: &Resource) -> Result<Option<Volume>> {
     let Some(disk) = &resource.disk else { return Ok(None) };
     let role = resource.role.as_deref().unwrap_or("*");
     let (persistence, volume) = match (&disk.persistence, &disk.volume) {
