@@ -1,0 +1,286 @@
+//! The conversation with the kernel: requests with their acknowledgements, several at once, and lists.
+//!
+//! The kernel carries a request out before send(2) returns, so answers are there at once, and nothing is asynchronous here.
+#![forbid(unsafe_code)]
+
+use std::io::{self, IoSliceMut};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::thread::sleep;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, NetlinkAddr, recvmsg, send};
+
+use super::attribute::Bad;
+use super::message::{Message, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP, Outcome, Request, messages};
+use crate::error::{Error, Result};
+use crate::sys;
+
+/// The kernel makes no longer datagrams than a reader has room for, up to this.
+const ROOM: usize = 32 << 10;
+/// Requests sent at once. Their acknowledgements must fit into the socket's buffer (208 KiB by default, about 1 KiB for each).
+const AT_ONCE: usize = 64;
+const AT_ONCE_BYTES: usize = 128 << 10;
+/// Lists are read again when somebody changed meanwhile what they list.
+const TRIES: u32 = 40;
+/// The kernel may be busy with other people's requests: one lock serves all of them on a host.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A socket of one network namespace. Not for several threads at once.
+#[derive(Debug)]
+pub struct Socket {
+    fd: OwnedFd,
+    sequence: u32,
+    room: Vec<u8>,
+}
+
+impl Socket {
+    /// For links, addresses, routes and traffic control of this thread's network namespace.
+    ///
+    /// # Errors
+    /// Those of socket(2).
+    pub fn route() -> Result<Socket> {
+        Ok(Socket::new(sys::netlink_socket(libc::NETLINK_ROUTE, PATIENCE).map_err(cannot_open)?))
+    }
+
+    /// The same for another network namespace, given by a descriptor (of /proc/PID/ns/net, say). See [`sys::netlink_socket_in`].
+    ///
+    /// # Errors
+    /// EPERM without CAP_SYS_ADMIN; those of socket(2).
+    pub fn route_in(namespace: BorrowedFd<'_>) -> Result<Socket> {
+        Ok(Socket::new(sys::netlink_socket_in(namespace, libc::NETLINK_ROUTE, PATIENCE).map_err(cannot_open)?))
+    }
+
+    /// For what the kernel knows of sockets in this thread's network namespace.
+    ///
+    /// # Errors
+    /// Those of socket(2).
+    pub fn diag() -> Result<Socket> {
+        Ok(Socket::new(sys::netlink_socket(libc::NETLINK_SOCK_DIAG, PATIENCE).map_err(cannot_open)?))
+    }
+
+    /// The same for another network namespace.
+    ///
+    /// # Errors
+    /// As [`Socket::route_in`].
+    pub fn diag_in(namespace: BorrowedFd<'_>) -> Result<Socket> {
+        Ok(Socket::new(sys::netlink_socket_in(namespace, libc::NETLINK_SOCK_DIAG, PATIENCE).map_err(cannot_open)?))
+    }
+
+    fn new(fd: OwnedFd) -> Socket {
+        Socket { fd, sequence: 0, room: vec![0; ROOM] }
+    }
+
+    /// Has one request carried out.
+    ///
+    /// # Errors
+    /// The kernel's answer, with what was tried on which link.
+    pub fn perform(&mut self, request: &Request) -> Result<()> {
+        self.perform_all(std::slice::from_ref(request))
+    }
+
+    /// Has several requests carried out, in their order. One that fails does not stop those after it.
+    ///
+    /// # Errors
+    /// That of the first that failed.
+    pub fn perform_all(&mut self, requests: &[Request]) -> Result<()> {
+        self.perform_each(requests).into_iter().collect()
+    }
+
+    /// The same, with the result of each. When answers get lost (ENOBUFS) or none comes (EAGAIN), it is unknown whether
+    /// those requests were carried out; then that is the error of each of them.
+    pub fn perform_each(&mut self, requests: &[Request]) -> Vec<Result<()>> {
+        let mut results = Vec::with_capacity(requests.len());
+        let mut rest = requests;
+        while !rest.is_empty() {
+            let mut size = 0;
+            let fits = |request: &&Request| {
+                size += request.size();
+                size <= AT_ONCE_BYTES
+            };
+            // One at least, however long.
+            let count = rest.iter().take(AT_ONCE).take_while(fits).count().max(1);
+            let (now, later) = rest.split_at(count.min(rest.len()));
+            self.perform_some(now, &mut results);
+            rest = later;
+        }
+        results
+    }
+
+    /// As many as go into one datagram.
+    fn perform_some(&mut self, requests: &[Request], results: &mut Vec<Result<()>>) {
+        let first = self.sequence.wrapping_add(1);
+        let mut datagram = Vec::new();
+        let mut answers: Vec<Option<Result<()>>> = Vec::with_capacity(requests.len());
+        for request in requests {
+            self.sequence = self.sequence.wrapping_add(1);
+            answers.push(match request.numbered(self.sequence) {
+                Ok(bytes) => {
+                    datagram.extend_from_slice(&bytes);
+                    None
+                }
+                Err(error) => Some(Err(error)),
+            });
+        }
+        let mut lost = None;
+        while lost.is_none() && answers.iter().any(Option::is_none) {
+            if !datagram.is_empty() {
+                lost = self.send(&std::mem::take(&mut datagram)).err();
+                continue;
+            }
+            let received = self.receive(&mut |message| {
+                let place = message.sequence.wrapping_sub(first) as usize;
+                let (Some(request), Some(answer)) = (requests.get(place), answers.get_mut(place)) else {
+                    // Of an earlier request whose answer nobody waited for.
+                    return;
+                };
+                if message.kind == NLMSG_ERROR {
+                    *answer = Some(as_result(request, message.outcome()));
+                }
+            });
+            lost = received.err();
+        }
+        let lost = lost.unwrap_or_else(|| io::Error::from_raw_os_error(libc::EPROTO));
+        results.extend(
+            requests
+                .iter()
+                .zip(answers)
+                .map(|(request, answer)| answer.unwrap_or_else(|| Err(request.failed(again(&lost), None)))),
+        );
+    }
+
+    /// Asks for one thing. None: there is no such thing (ENODEV, ENOENT).
+    pub(super) fn get<T>(&mut self, request: &Request, decode: Decode<T>) -> Result<Option<T>> {
+        let sequence = self.ask(request)?;
+        let mut found = None;
+        while found.is_none() {
+            self.receive(&mut |message| {
+                if message.sequence == sequence && found.is_none() {
+                    found = Some(match message.kind {
+                        NLMSG_ERROR => as_result(request, message.outcome()).map(|()| None),
+                        _ => decode(message.body).map_err(|bad| request.not_understood(bad)),
+                    });
+                }
+            })
+            .map_err(|error| request.failed(error, None))?;
+        }
+        match found {
+            Some(Err(error)) if matches!(error.errno(), Some(libc::ENODEV | libc::ENOENT)) => Ok(None),
+            Some(result) => result,
+            None => Ok(None),
+        }
+    }
+
+    /// Asks for a list. What `decode` has no value for is left out.
+    pub(super) fn list<T>(&mut self, request: &Request, decode: Decode<T>) -> Result<Vec<T>> {
+        for again in 0..TRIES {
+            if again > 3 {
+                sleep(Duration::from_millis(1));
+            }
+            if let Some(list) = self.list_once(request, decode)? {
+                return Ok(list);
+            }
+        }
+        Err(request.failed(io::Error::other("it changes faster than it can be read"), None))
+    }
+
+    /// None: somebody changed what is listed meanwhile.
+    fn list_once<T>(&mut self, request: &Request, decode: Decode<T>) -> Result<Option<Vec<T>>> {
+        let sequence = self.ask(request)?;
+        let mut list = Vec::new();
+        let (mut changed, mut bad, mut end) = (false, None, None);
+        // To its end even if something is wrong: else the next list would be refused, or mixed with this one.
+        while end.is_none() {
+            let received = self.receive(&mut |message| {
+                if message.sequence != sequence {
+                    return;
+                }
+                changed |= message.flags & NLM_F_DUMP_INTR != 0;
+                match message.kind {
+                    NLMSG_NOOP => {}
+                    NLMSG_ERROR | NLMSG_DONE => end = Some(as_result(request, message.outcome())),
+                    _ => match decode(message.body) {
+                        Ok(item) => list.extend(item),
+                        Err(error) => bad = bad.or(Some(error)),
+                    },
+                }
+            });
+            match received {
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => changed = true,
+                received => received.map_err(|error| request.failed(error, None))?,
+            }
+        }
+        if let Some(Err(error)) = end {
+            return Err(error);
+        }
+        match bad {
+            Some(bad) if !changed => Err(request.not_understood(bad)),
+            _ => Ok((!changed).then_some(list)),
+        }
+    }
+
+    fn ask(&mut self, request: &Request) -> Result<u32> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let bytes = request.numbered(self.sequence)?;
+        self.send(&bytes).map_err(|error| request.failed(error, None))?;
+        Ok(self.sequence)
+    }
+
+    /// To the kernel, which is whom a netlink socket without another address talks to.
+    fn send(&self, bytes: &[u8]) -> io::Result<()> {
+        loop {
+            match send(self.fd.as_raw_fd(), bytes, MsgFlags::empty()) {
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno.into()),
+                Ok(sent) if sent == bytes.len() => return Ok(()),
+                Ok(_) => return Err(io::ErrorKind::WriteZero.into()),
+            }
+        }
+    }
+
+    /// One datagram, message by message.
+    fn receive(&mut self, each: &mut dyn FnMut(&Message<'_>)) -> io::Result<()> {
+        let mut parts = [IoSliceMut::new(&mut self.room)];
+        let (size, sender, flags) = loop {
+            match recvmsg::<NetlinkAddr>(self.fd.as_raw_fd(), &mut parts, None, MsgFlags::empty()) {
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno.into()),
+                Ok(received) => break (received.bytes, received.address, received.flags),
+            }
+        };
+        if sender.is_some_and(|sender| sender.pid() != 0) {
+            // Not of the kernel.
+            return Ok(());
+        }
+        if flags.contains(MsgFlags::MSG_TRUNC) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "an answer is longer than 32 KiB"));
+        }
+        for message in messages(self.room.get(..size).unwrap_or_default()) {
+            each(&message.map_err(|bad| io::Error::new(io::ErrorKind::InvalidData, bad))?);
+        }
+        Ok(())
+    }
+}
+
+/// What a message about something says of it; None when it is about something else.
+pub(super) type Decode<T> = fn(&[u8]) -> std::result::Result<Option<T>, Bad>;
+
+fn as_result(request: &Request, outcome: std::result::Result<Outcome, Bad>) -> Result<()> {
+    match outcome {
+        Ok(Outcome { errno: 0, .. }) => Ok(()),
+        Ok(Outcome { errno, detail }) => Err(request.failed(io::Error::from_raw_os_error(errno), detail)),
+        Err(bad) => Err(request.not_understood(bad)),
+    }
+}
+
+/// io::Error cannot be cloned.
+fn again(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(errno) => io::Error::from_raw_os_error(errno),
+        None => io::Error::new(error.kind(), error.to_string()),
+    }
+}
+
+fn cannot_open(source: io::Error) -> Error {
+    Error::System { operation: "open a netlink socket", source }
+}

@@ -1,0 +1,4 @@
+//! The layer against the kernel, and against iproute2's `ip` and `tc`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod golden;
