@@ -2,7 +2,8 @@
 //!
 //! # Handles
 //! The filters of one parent and priority are in one table. The kernel gives the table its number (800 for the first priority of a
-//! parent, then 801 and so on, never the same again soon), and tells it where the filters are listed. A filter's own number, its
+//! parent, then 801 and so on, in the order in which priorities are first used), and tells it where the filters are listed. A table
+//! stays when its last filter is gone, until its priority or the qdisc is deleted. A filter's own number, its
 //! node, is the maker's choice. All three together name a filter exactly: whoever deletes with less deletes more than one.
 #![forbid(unsafe_code)]
 
@@ -131,7 +132,8 @@ pub enum Entry {
     Filter(Found),
 }
 
-/// Adds a filter; EEXIST or ENOSPC if there is one of its name, EINVAL if the table is that of another priority.
+/// Adds a filter; EEXIST (ENOSPC where the table is not said) if there is one of its name, EINVAL if the table is that of another
+/// priority.
 pub fn add(device: Device<'_>, filter: &Filter) -> Request {
     put(device, filter, NLM_F_CREATE | NLM_F_EXCL, true, "add filter").unless(filter.name.wrong())
 }
@@ -148,6 +150,16 @@ pub fn delete(device: Device<'_>, name: Name) -> Request {
     body.text(TCA_KIND, "u32");
     let object = format!("{name} of {}", device.name);
     Request::change(RTM_DELTFILTER, 0, body, "delete filter", object).unless(no_index(device)).unless(name.not_exact())
+}
+
+/// Deletes a priority with its table and all filters in it, whoever made them: for what nobody else uses any more. ENOENT if there is
+/// none.
+pub fn delete_priority(device: Device<'_>, parent: Handle, priority: u16, protocol: u16) -> Request {
+    let name = Name { parent, priority, protocol, table: 0, node: 0 };
+    let mut body = name.header(device).start();
+    body.text(TCA_KIND, "u32");
+    let object = format!("with priority {priority} and protocol {protocol:#06x} at {parent} of {}", device.name);
+    Request::change(RTM_DELTFILTER, 0, body, "delete all filters", object).unless(no_index(device)).unless(name.wrong())
 }
 
 fn put(device: Device<'_>, filter: &Filter, flags: u16, keys: bool, operation: &'static str) -> Request {

@@ -101,17 +101,9 @@ impl Request {
         self.failed(io::Error::new(io::ErrorKind::InvalidData, bad), None)
     }
 
-    /// For comparing with what other programs send.
-    #[cfg(test)]
-    pub(super) fn bytes(&self) -> &[u8] {
-        assert_eq!(self.problem, None);
-        &self.bytes
-    }
-
-    /// The attributes with their fixed header.
-    #[cfg(test)]
-    pub(super) fn body(&self) -> &[u8] {
-        self.bytes().get(HEADER..).unwrap_or_default()
+    /// The message as it is sent, but for its number, which is 0 here. None: it must not be sent.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        self.problem.is_none().then_some(&self.bytes)
     }
 }
 
