@@ -9,9 +9,10 @@ use crate::error::Error;
 const HEADER: usize = 16;
 
 /// Kinds that every protocol of netlink has.
-pub(super) const NLMSG_NOOP: u16 = 1;
 pub(super) const NLMSG_ERROR: u16 = 2;
 pub(super) const NLMSG_DONE: u16 = 3;
+/// From here on kinds are a protocol's own.
+pub(super) const NLMSG_MIN_TYPE: u16 = 16;
 
 const NLM_F_REQUEST: u16 = 0x1;
 const NLM_F_ACK: u16 = 0x4;

@@ -12,13 +12,14 @@ use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, NetlinkAddr, recvmsg, send};
 
 use super::attribute::Bad;
-use super::message::{Message, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP, Outcome, Request, messages};
+use super::message::{Message, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_MIN_TYPE, Outcome, Request, messages};
 use crate::error::{Error, Result};
 use crate::sys;
 
 /// The kernel makes no longer datagrams than a reader has room for, up to this.
 const ROOM: usize = 32 << 10;
-/// Requests sent at once. Their acknowledgements must fit into the socket's buffer (208 KiB by default, about 1 KiB for each).
+/// Requests sent at once. Their acknowledgements must fit into the socket's buffer: at most about 1.5 KiB for each, of 208 KiB by
+/// default, and more where we may ask for it.
 const AT_ONCE: usize = 64;
 const AT_ONCE_BYTES: usize = 128 << 10;
 /// Lists are read again when somebody changed meanwhile what they list.
@@ -155,7 +156,8 @@ impl Socket {
         let mut found = None;
         while found.is_none() {
             self.receive(&mut |message| {
-                if message.sequence == sequence && found.is_none() {
+                let is_answer = message.kind == NLMSG_ERROR || message.kind >= NLMSG_MIN_TYPE;
+                if message.sequence == sequence && is_answer && found.is_none() {
                     found = Some(match message.kind {
                         NLMSG_ERROR => as_result(request, message.outcome()).map(|()| None),
                         _ => decode(message.body).map_err(|bad| request.not_understood(bad)),
@@ -197,8 +199,8 @@ impl Socket {
                 }
                 changed |= message.flags & NLM_F_DUMP_INTR != 0;
                 match message.kind {
-                    NLMSG_NOOP => {}
                     NLMSG_ERROR | NLMSG_DONE => end = Some(as_result(request, message.outcome())),
+                    kind if kind < NLMSG_MIN_TYPE => {}
                     _ => match decode(message.body) {
                         Ok(item) => list.extend(item),
                         Err(error) => bad = bad.or(Some(error)),

@@ -10,6 +10,8 @@ use std::time::Duration;
 /// Of linux/netlink.h: errors come without a copy of the request (Linux 4.3), and with the kernel's own words (4.12).
 const NETLINK_CAP_ACK: libc::c_int = 10;
 const NETLINK_EXT_ACK: libc::c_int = 11;
+/// Answers that do not fit are lost.
+const RECEIVE_BUFFER: libc::c_int = 1 << 20;
 
 /// Opens a socket of a netlink protocol (NETLINK_ROUTE, ...) in this thread's network namespace, which it belongs to for good.
 /// What it waits for from the kernel it waits for so long at most.
@@ -28,6 +30,8 @@ pub fn netlink_socket(protocol: i32, patience: Duration) -> io::Result<OwnedFd> 
     for option in [NETLINK_CAP_ACK, NETLINK_EXT_ACK] {
         let _ = set(&socket, libc::SOL_NETLINK, option, &1_i32);
     }
+    // Needs CAP_NET_ADMIN; without it the host's default has to do.
+    let _ = set(&socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, &RECEIVE_BUFFER);
     let patience = libc::timeval {
         tv_sec: libc::time_t::try_from(patience.as_secs()).unwrap_or(libc::time_t::MAX),
         tv_usec: patience.subsec_micros().into(),

@@ -163,7 +163,7 @@ fn statistics_are_those_that_tc_shows() {
     let Some(host) = Host::new() else { return };
     let (v0, _) = host.pair("v0", "v1");
     put(&host, &v0, ROOT, ONE, Kind::Htb { default: 1 });
-    host.socket().perform(&class::add(v0.device(), &Class::limited(ONE, CLASS, 20_000), &clock())).unwrap();
+    host.socket().perform(&class::add(v0.device(), &Class::limited(ONE, CLASS, 2000), &clock())).unwrap();
     put(&host, &v0, CLASS, Handle::new(2, 0), Kind::Pfifo { limit: Some(20) });
     host.ip("addr add 10.1.2.3/24 dev v0");
     host.ip("neigh add 10.1.2.9 lladdr 02:00:00:00:00:09 dev v0");
@@ -174,7 +174,7 @@ fn statistics_are_those_that_tc_shows() {
             let _ = socket.send_to(&[0; 1000], "10.1.2.9:9");
         }
     });
-    // A rate of 20 KB/s: what waits goes on leaving, so between two looks nothing may have changed.
+    // What waits goes on leaving, two packets a second, so between two looks nothing may have changed.
     for _ in 0..20 {
         let before = qdisc::all(&mut host.socket(), v0.device()).unwrap();
         let said = host.json("tc -s qdisc show dev v0");

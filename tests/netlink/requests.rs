@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use mesos_ecp::netlink::filter::{self, Filter, IP, Name};
 use mesos_ecp::netlink::ports::PortBlock;
 use mesos_ecp::netlink::qdisc::{self, Qdisc};
-use mesos_ecp::netlink::{Clock, Handle, Keys, Link, link, veth};
+use mesos_ecp::netlink::{Clock, Handle, Keys, Link, Socket, link, veth};
 
 use crate::host::{Host, end};
 
@@ -35,9 +35,24 @@ fn each_of_many_requests_has_its_own_result() {
     assert_eq!(filter::all(&mut socket, v0.device(), INGRESS, 7).unwrap().len(), 998);
     let error = socket.perform_all(&requests).unwrap_err();
     assert!(error.to_string().starts_with("cannot add qdisc ingress ffff: at ingress of v0: File exists"), "{error}");
+    // Failures come with the kernel's words, which take more room than acknowledgements.
+    let (failed, wrong) = (socket.perform_each(&requests), [Some(libc::EEXIST), Some(libc::ENOSPC), None]);
+    assert!(failed.iter().all(|result| wrong.contains(&result.as_ref().unwrap_err().errno())), "{failed:?}");
     // The socket is as good as before.
     assert!(Link::named(&mut socket, "v0").unwrap().is_some());
     assert!(socket.perform_each(&[]).is_empty());
+}
+
+#[test]
+fn a_socket_of_another_namespace_leaves_the_thread_where_it_is() {
+    let Some(host) = Host::new() else { return };
+    let home = || std::fs::read_link("/proc/thread-self/ns/net").unwrap();
+    let before = home();
+    host.pair("only-there", "peer");
+    let mut there = Socket::route_in(host.namespace()).unwrap();
+    assert_eq!(home(), before);
+    assert!(Link::named(&mut there, "only-there").unwrap().is_some());
+    assert!(Link::named(&mut Socket::route().unwrap(), "only-there").unwrap().is_none());
 }
 
 #[test]
