@@ -22,17 +22,26 @@ const ROOM: usize = 32 << 10;
 /// default, and more where we may ask for it.
 const AT_ONCE: usize = 64;
 const AT_ONCE_BYTES: usize = 128 << 10;
+/// Datagrams that may be left of a list that was given up.
+const MOST_LEFT: u32 = 100_000;
 /// Lists are read again when somebody changed meanwhile what they list.
 const TRIES: u32 = 40;
 /// The kernel may be busy with other people's requests: one lock serves all of them on a host.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A socket of one network namespace. Not for several threads at once.
-#[derive(Debug)]
 pub struct Socket {
     fd: OwnedFd,
     sequence: u32,
     room: Vec<u8>,
+    /// Answers may have been left unread.
+    behind: bool,
+}
+
+impl std::fmt::Debug for Socket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Socket").field("fd", &self.fd).field("sequence", &self.sequence).finish_non_exhaustive()
+    }
 }
 
 impl Socket {
@@ -69,7 +78,7 @@ impl Socket {
     }
 
     fn new(fd: OwnedFd) -> Socket {
-        Socket { fd, sequence: 0, room: vec![0; ROOM] }
+        Socket { fd, sequence: 0, room: vec![0; ROOM], behind: false }
     }
 
     /// Has one request carried out.
@@ -123,13 +132,10 @@ impl Socket {
                 Err(error) => Some(Err(error)),
             });
         }
-        let mut lost = None;
-        while lost.is_none() && answers.iter().any(Option::is_none) {
-            if !datagram.is_empty() {
-                lost = self.send(&std::mem::take(&mut datagram)).err();
-                continue;
-            }
-            let received = self.receive(&mut |message| {
+        let mut lost = if datagram.is_empty() { None } else { self.send(&datagram).err() };
+        while answers.iter().any(Option::is_none) {
+            // Where some are lost the others are still there to be read, and the kernel gives no more until they are.
+            let received = self.receive(lost.is_none(), &mut |message| {
                 let place = message.sequence.wrapping_sub(first) as usize;
                 let (Some(request), Some(answer)) = (requests.get(place), answers.get_mut(place)) else {
                     // Of an earlier request whose answer nobody waited for.
@@ -139,7 +145,11 @@ impl Socket {
                     *answer = Some(as_result(request, message.outcome()));
                 }
             });
-            lost = received.err();
+            match received {
+                Ok(()) => {}
+                Err(error) if lost.is_none() => lost = Some(error),
+                Err(_) => break,
+            }
         }
         let lost = lost.unwrap_or_else(|| io::Error::from_raw_os_error(libc::EPROTO));
         results.extend(
@@ -150,12 +160,12 @@ impl Socket {
         );
     }
 
-    /// Asks for one thing. None: there is no such thing (ENODEV, ENOENT).
+    /// Asks for one thing. None: there is no such thing (ENODEV).
     pub(super) fn get<T>(&mut self, request: &Request, decode: Decode<T>) -> Result<Option<T>> {
         let sequence = self.ask(request)?;
         let mut found = None;
         while found.is_none() {
-            self.receive(&mut |message| {
+            self.receive(true, &mut |message| {
                 let is_answer = message.kind == NLMSG_ERROR || message.kind >= NLMSG_MIN_TYPE;
                 if message.sequence == sequence && is_answer && found.is_none() {
                     found = Some(match message.kind {
@@ -167,7 +177,7 @@ impl Socket {
             .map_err(|error| request.failed(error, None))?;
         }
         match found {
-            Some(Err(error)) if matches!(error.errno(), Some(libc::ENODEV | libc::ENOENT)) => Ok(None),
+            Some(Err(error)) if error.errno() == Some(libc::ENODEV) => Ok(None),
             Some(result) => result,
             None => Ok(None),
         }
@@ -193,7 +203,7 @@ impl Socket {
         let (mut changed, mut bad, mut end) = (false, None, None);
         // To its end even if something is wrong: else the next list would be refused, or mixed with this one.
         while end.is_none() {
-            let received = self.receive(&mut |message| {
+            let received = self.receive(true, &mut |message| {
                 if message.sequence != sequence {
                     return;
                 }
@@ -221,6 +231,7 @@ impl Socket {
         }
     }
 
+    /// Sends a question, and returns the number that its answer will have.
     fn ask(&mut self, request: &Request) -> Result<u32> {
         self.sequence = self.sequence.wrapping_add(1);
         let bytes = request.numbered(self.sequence)?;
@@ -228,8 +239,21 @@ impl Socket {
         Ok(self.sequence)
     }
 
+    /// Reads what an earlier request left unread: the kernel gives no more answers until that is done.
+    fn catch_up(&mut self) {
+        for _ in 0..MOST_LEFT {
+            if !self.behind
+                || self.receive(false, &mut |_| {}).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+            {
+                break;
+            }
+        }
+        self.behind = false;
+    }
+
     /// To the kernel, which is whom a netlink socket without another address talks to.
-    fn send(&self, bytes: &[u8]) -> io::Result<()> {
+    fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.catch_up();
         loop {
             match send(self.fd.as_raw_fd(), bytes, MsgFlags::empty()) {
                 Err(Errno::EINTR) => {}
@@ -240,13 +264,17 @@ impl Socket {
         }
     }
 
-    /// One datagram, message by message.
-    fn receive(&mut self, each: &mut dyn FnMut(&Message<'_>)) -> io::Result<()> {
+    /// One datagram, message by message. EAGAIN: there is none, at once or after all patience.
+    fn receive(&mut self, wait: bool, each: &mut dyn FnMut(&Message<'_>)) -> io::Result<()> {
         let mut parts = [IoSliceMut::new(&mut self.room)];
+        let how = if wait { MsgFlags::empty() } else { MsgFlags::MSG_DONTWAIT };
         let (size, sender, flags) = loop {
-            match recvmsg::<NetlinkAddr>(self.fd.as_raw_fd(), &mut parts, None, MsgFlags::empty()) {
+            match recvmsg::<NetlinkAddr>(self.fd.as_raw_fd(), &mut parts, None, how) {
                 Err(Errno::EINTR) => {}
-                Err(errno) => return Err(errno.into()),
+                Err(errno) => {
+                    self.behind = true;
+                    return Err(errno.into());
+                }
                 Ok(received) => break (received.bytes, received.address, received.flags),
             }
         };
@@ -255,9 +283,12 @@ impl Socket {
             return Ok(());
         }
         if flags.contains(MsgFlags::MSG_TRUNC) {
+            self.behind = true;
             return Err(io::Error::new(io::ErrorKind::InvalidData, "an answer is longer than 32 KiB"));
         }
         for message in messages(self.room.get(..size).unwrap_or_default()) {
+            // What is behind a bad one in a datagram is lost.
+            self.behind |= message.is_err();
             each(&message.map_err(|bad| io::Error::new(io::ErrorKind::InvalidData, bad))?);
         }
         Ok(())
@@ -285,4 +316,45 @@ fn again(error: &io::Error) -> io::Error {
 
 fn cannot_open(source: io::Error) -> Error {
     Error::System { operation: "open a netlink socket", source }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::netlink::{Device, Link, link};
+    use nix::sys::socket::{setsockopt, sockopt};
+
+    /// None of these links exists, and without rights they could not be deleted either.
+    fn refused(count: u32) -> Vec<Request> {
+        (0..count).map(|number| link::delete(Device { index: 0x7fff_0000 + number, name: "none" })).collect()
+    }
+
+    #[test]
+    fn lost_answers_are_told_from_those_that_came_and_the_socket_goes_on() {
+        let mut socket = Socket::route().unwrap();
+        // The least that there can be: some answers fit.
+        setsockopt(&socket.fd, sockopt::RcvBuf, &1).unwrap();
+        let results = socket.perform_each(&refused(50));
+        let count = |wanted: &[i32]| {
+            let errno = |result: &Result<()>| result.as_ref().unwrap_err().errno().unwrap();
+            results.iter().filter(|result| wanted.contains(&errno(result))).count()
+        };
+        let (answered, lost) = (count(&[libc::ENODEV, libc::EPERM]), count(&[libc::ENOBUFS]));
+        assert!(answered > 0 && lost > 0 && answered + lost == 50, "{results:?}");
+        // Without room for a list either, but each part of it is made when there is room.
+        assert!(Link::all(&mut socket).unwrap().iter().any(|link| link.loopback));
+        let results = socket.perform_each(&refused(1));
+        assert!(matches!(results[0].as_ref().unwrap_err().errno(), Some(libc::ENODEV | libc::EPERM)), "{results:?}");
+    }
+
+    #[test]
+    fn as_many_answers_as_are_asked_for_at_once_fit() {
+        let mut socket = Socket::route().unwrap();
+        // What a socket has without special rights.
+        setsockopt(&socket.fd, sockopt::RcvBuf, &(104 << 10)).unwrap();
+        for result in socket.perform_each(&refused(AT_ONCE as u32 * 3)) {
+            assert!(matches!(result.unwrap_err().errno(), Some(libc::ENODEV | libc::EPERM)));
+        }
+    }
 }
