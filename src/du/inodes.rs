@@ -73,7 +73,7 @@ impl Part {
 
     /// Where it is, or belongs.
     fn slot(&mut self, inode: u64, hash: u64) -> Option<&mut u64> {
-        let start = (u128::from(hash) * self.slots.len() as u128 >> 64) as usize;
+        let start = ((u128::from(hash) * self.slots.len() as u128) >> 64) as usize;
         let (before, after) = self.slots.split_at_mut(start);
         after.iter_mut().chain(before).find(|slot| **slot == inode || **slot == FREE)
     }

@@ -59,8 +59,6 @@ pub(super) struct Open {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry<'a> {
     pub(super) name: &'a CStr,
-    /// As the directory has it; of a mount point, that of what is below the mount.
-    pub(super) inode: u64,
     /// `DT_*`.
     pub(super) kind: u8,
     pub(super) before: i64,
@@ -107,11 +105,10 @@ impl Open {
 
 /// The first entry and its length. None: there is none, or it is not whole, which the kernel never hands out.
 fn parse(bytes: &[u8], before: i64) -> Option<(Entry<'_>, usize)> {
-    let inode = u64::from_ne_bytes(*bytes.first_chunk()?);
     let after = i64::from_ne_bytes(*bytes.get(POSITION..)?.first_chunk()?);
     let length = usize::from(u16::from_ne_bytes(*bytes.get(LENGTH..)?.first_chunk()?));
     let name = CStr::from_bytes_until_nul(bytes.get(NAME..length)?).ok()?;
-    Some((Entry { name, inode, kind: *bytes.get(KIND)?, before, after }, length))
+    Some((Entry { name, kind: *bytes.get(KIND)?, before, after }, length))
 }
 
 #[cfg(test)]
@@ -129,16 +126,16 @@ mod tests {
         let mut all = Vec::new();
         let mut whole = Open::new(open(), Buffer::new());
         while let Some((_, entry)) = whole.next().unwrap() {
-            all.push((entry.name.to_owned(), entry.inode, entry.before, entry.after));
+            all.push((entry.name.to_owned(), entry.before, entry.after));
         }
         assert_eq!(all.len(), 2002);
-        for (at, (name, inode, before, after)) in all.iter().enumerate().step_by(97) {
+        for (at, (name, before, after)) in all.iter().enumerate().step_by(97) {
             let first = |position| {
                 let mut part = Open::from(open(), Buffer::new(), position).unwrap();
-                part.next().unwrap().map(|(_, entry)| (entry.name.to_owned(), entry.inode))
+                part.next().unwrap().map(|(_, entry)| entry.name.to_owned())
             };
-            assert_eq!(first(*before).as_ref(), Some(&(name.clone(), *inode)));
-            assert_eq!(first(*after), all.get(at + 1).map(|next| (next.0.clone(), next.1)));
+            assert_eq!(first(*before).as_ref(), Some(name));
+            assert_eq!(first(*after), all.get(at + 1).map(|next| next.0.clone()));
         }
     }
 

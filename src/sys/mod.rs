@@ -23,7 +23,7 @@ mod user_namespace;
 pub use bpf::{Instruction, attach_device_program, load_device_program};
 pub use child::{ChildStep, Wrong};
 pub use clone::{ChildFailure, Clone, Cloned, Credentials, clone_held};
-pub use detach::{default_signals, detach, ready_signals};
+pub use detach::{default_signals, detach, helper, ready_signals};
 pub use directory::{Looked, entries, look, lowest_priority};
 pub use fd::{duplicate, trim_heap};
 pub use fork::{Fork, exit_now, fork, reap_child, spawn_grouped};
