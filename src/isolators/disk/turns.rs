@@ -28,10 +28,23 @@ pub(super) struct Turns {
 
 /// A turn, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Turn(#[allow(dead_code, reason = "the open file is the lock")] Option<File>);
+pub(super) struct Turn {
+    file: File,
+    byte: i64,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        // Whoever hears of the file's being closed must find the lock gone.
+        let _ = lock(&self.file, libc::F_UNLCK, self.byte, false);
+    }
+}
 
 /// Who is next looks again after so long if it cannot be told (a host has 128 inotify instances for each user).
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// And if it can, in milliseconds: when a process is killed, the kernel tells of its files' being closed before it lets go of their locks.
+const LONG: u8 = 100;
 
 const NEXT: i64 = 0;
 
@@ -56,7 +69,7 @@ impl Turns {
                 match lock(&file, libc::F_WRLCK, walker, false) {
                     Ok(()) => {
                         lock(&file, libc::F_UNLCK, NEXT, false).map_err(failed)?;
-                        return Ok(Turn(Some(file)));
+                        return Ok(Turn { file, byte: walker });
                     }
                     Err(Errno::EAGAIN | Errno::EACCES) => {}
                     Err(errno) => return Err(failed(errno)),
@@ -75,10 +88,9 @@ impl Turns {
     ///
     /// # Errors
     /// As [`Turns::take`]; the turn is then gone.
-    pub(super) fn pass_on(&self, turn: &mut Turn) -> Result<()> {
-        turn.0 = None;
-        *turn = self.take()?;
-        Ok(())
+    pub(super) fn pass_on(&self, turn: Turn) -> Result<Turn> {
+        drop(turn);
+        self.take()
     }
 
     /// Tells of everybody who closes the file, or ends.
@@ -90,7 +102,7 @@ impl Turns {
 }
 
 fn wait(watch: &Inotify) {
-    let _ = poll(&mut [PollFd::new(watch.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE);
+    let _ = poll(&mut [PollFd::new(watch.as_fd(), PollFlags::POLLIN)], PollTimeout::from(LONG));
     let _ = watch.read_events();
 }
 

@@ -108,15 +108,15 @@ impl Drop for Walker {
 fn walk(reports: BorrowedFd<'_>, places: &[Place], turns: &Turns) -> i32 {
     lowest_priority();
     let mut report = Report::default();
-    let done = turns.take().and_then(|mut turn| {
-        let mut began = Instant::now();
+    let done = turns.take().and_then(|turn| {
+        let (mut turn, mut began) = (Some(turn), Instant::now());
         for place in places {
             report.places.push(Measured::default());
             let mut pause = |so_far: Measured| -> Result<()> {
                 if began.elapsed() >= TURN {
                     put(&mut report, so_far);
                     say(reports, &report)?;
-                    turns.pass_on(&mut turn)?;
+                    turn = turn.take().map(|turn| turns.pass_on(turn)).transpose()?;
                     began = Instant::now();
                 }
                 Ok(())
