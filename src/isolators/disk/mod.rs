@@ -1,4 +1,12 @@
 //! `posix/disk` and `disk/xfs`: what containers use of disks, and what they may use.
 #![forbid(unsafe_code)]
 
+mod du;
+mod figures;
+mod looking;
 mod quota;
+mod schedule;
+mod turns;
+mod walker;
+
+pub use du::Du;
