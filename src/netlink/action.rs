@@ -1,8 +1,9 @@
 //! What a filter does with a packet.
 #![forbid(unsafe_code)]
 
-use super::attribute::{Attribute, Bad, Fields, NESTED, Writer};
+use super::attribute::{Attribute, Bad, Fields};
 use super::statistics::QueueStatistics;
+use super::writer::{NESTED, Writer};
 
 const TCA_ACT_KIND: u16 = 1;
 const TCA_ACT_OPTIONS: u16 = 2;

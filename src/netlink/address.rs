@@ -3,10 +3,11 @@
 
 use std::net::Ipv4Addr;
 
-use super::attribute::{Bad, Fields, Writer, attributes};
+use super::attribute::{Bad, Fields, attributes};
 use super::link::{Device, no_index};
 use super::message::{NLM_F_CREATE, NLM_F_EXCL, Request};
 use super::socket::Socket;
+use super::writer::Writer;
 use crate::error::Result;
 
 const RTM_NEWADDR: u16 = 20;

@@ -1,13 +1,14 @@
 //! Classes of the qdisc htb: a rate for a part of what a link sends.
 #![forbid(unsafe_code)]
 
-use super::attribute::{Attribute, Bad, Fields, Writer, attributes};
+use super::attribute::{Attribute, Bad, Fields, attributes};
 use super::handle::{Handle, Header, TCA_KIND, TCA_OPTIONS, TCA_STATS2};
 use super::link::{Device, no_index};
 use super::message::{NLM_F_CREATE, NLM_F_EXCL, Request};
 use super::rate::{Clock, is_wide, of_spec};
 use super::socket::Socket;
 use super::statistics::QueueStatistics;
+use super::writer::Writer;
 use crate::error::Result;
 
 const RTM_NEWTCLASS: u16 = 40;

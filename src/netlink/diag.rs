@@ -4,9 +4,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use super::attribute::{Bad, Fields, Writer, attributes};
+use super::attribute::{Bad, Fields, attributes};
 use super::message::Request;
 use super::socket::Socket;
+use super::writer::Writer;
 use crate::error::Result;
 
 const SOCK_DIAG_BY_FAMILY: u16 = 20;

@@ -1,7 +1,8 @@
 //! The settings of the qdisc fq_codel.
 #![forbid(unsafe_code)]
 
-use super::attribute::{Attribute, Bad, Writer};
+use super::attribute::{Attribute, Bad};
+use super::writer::Writer;
 
 const TCA_FQ_CODEL_TARGET: u16 = 1;
 const TCA_FQ_CODEL_LIMIT: u16 = 2;

@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use super::attribute::{Bad, Fields, Writer};
+use super::attribute::{Bad, Fields};
+use super::writer::Writer;
 
 /// Of a qdisc `MAJOR:`, of a class `MAJOR:MINOR`, both hexadecimal, as tc prints them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]

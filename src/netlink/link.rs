@@ -3,11 +3,12 @@
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use super::attribute::{Attribute, Bad, Fields, Writer, attributes};
+use super::attribute::{Attribute, Bad, Fields, attributes};
 use super::mac::Mac;
 use super::message::Request;
 use super::socket::Socket;
 use super::statistics::LinkStatistics;
+use super::writer::Writer;
 use crate::error::Result;
 
 pub(super) const RTM_NEWLINK: u16 = 16;

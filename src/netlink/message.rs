@@ -3,7 +3,8 @@
 
 use std::io;
 
-use super::attribute::{Bad, Fields, Writer, aligned, attributes};
+use super::attribute::{Bad, Fields, aligned, attributes};
+use super::writer::Writer;
 use crate::error::Error;
 
 const HEADER: usize = 16;

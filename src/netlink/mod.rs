@@ -25,6 +25,7 @@ pub mod any;
 mod attribute;
 pub mod class;
 pub mod diag;
+mod exchange;
 pub mod filter;
 mod fq_codel;
 mod handle;
@@ -40,6 +41,7 @@ mod statistics;
 mod tbf;
 mod u32;
 pub mod veth;
+mod writer;
 
 #[cfg(test)]
 mod tests;

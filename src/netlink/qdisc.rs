@@ -1,13 +1,14 @@
 //! Qdiscs: what becomes of the packets that a link sends, or receives.
 #![forbid(unsafe_code)]
 
-use super::attribute::{Attribute, Bad, Fields, Writer, attributes};
+use super::attribute::{Attribute, Bad, Fields, attributes};
 use super::handle::{Handle, Header, TCA_KIND, TCA_OPTIONS, TCA_STATS2};
 use super::link::{Device, no_index};
 use super::message::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, Request};
 use super::rate::Clock;
 use super::socket::Socket;
 use super::statistics::{FqCodelStatistics, QueueStatistics, TCA_STATS_APP};
+use super::writer::Writer;
 use super::{fq_codel, tbf};
 use crate::error::Result;
 

@@ -1,8 +1,9 @@
 //! The settings of the qdisc tbf.
 #![forbid(unsafe_code)]
 
-use super::attribute::{Attribute, Bad, Fields, Writer};
+use super::attribute::{Attribute, Bad, Fields};
 use super::rate::{Clock, is_wide, narrow, of_spec};
+use super::writer::Writer;
 
 const TCA_TBF_PARMS: u16 = 1;
 const TCA_TBF_RTAB: u16 = 2;

@@ -7,9 +7,10 @@
 
 use std::net::Ipv4Addr;
 
-use super::attribute::{Bad, Fields, Writer};
+use super::attribute::{Bad, Fields};
 use super::mac::Mac;
 use super::ports::PortBlock;
+use super::writer::Writer;
 
 /// struct tc_u32_sel without its keys, and struct tc_u32_key.
 const SELECTOR: usize = 16;

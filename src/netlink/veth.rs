@@ -3,12 +3,12 @@
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use super::attribute::Writer;
 use super::link::{
     IFLA_ADDRESS, IFLA_IFNAME, IFLA_INFO_KIND, IFLA_LINKINFO, IFLA_MTU, IFLA_NET_NS_FD, RTM_NEWLINK, header, wrong_name,
 };
 use super::mac::Mac;
 use super::message::{NLM_F_CREATE, NLM_F_EXCL, Request};
+use super::writer::Writer;
 
 const IFLA_INFO_DATA: u16 = 2;
 const VETH_INFO_PEER: u16 = 1;

@@ -3,9 +3,9 @@
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use mesos_ecp::netlink::action::Action;
+use mesos_ecp::netlink::action::{self, Action, Control};
 use mesos_ecp::netlink::filter::{self, ARP, Filter, IP, Name};
-use mesos_ecp::netlink::ports::split;
+use mesos_ecp::netlink::ports::{PortBlock, split};
 use mesos_ecp::netlink::qdisc::{self, Qdisc};
 use mesos_ecp::netlink::{Clock, Handle, Keys, Link, Socket, link, veth};
 
@@ -91,4 +91,34 @@ fn a_pair_and_eight_filters_take_a_small_part_of_what_the_programs_take() {
     let theirs = median(|number| theirs(&hosts[1], number));
     println!("a pair, its qdisc and eight filters: {ours:?}; by ip and tc {theirs:?}");
     assert!(ours * 3 < theirs, "{ours:?} and {theirs:?}");
+}
+
+/// What grows with the number of containers: the filters on the host's links, and the lists of mirrors.
+#[test]
+fn a_full_host_is_read_and_changed_in_some_milliseconds() {
+    let Some(host) = Host::new() else { return };
+    let (mut socket, lo) = (host.socket(), host.link("lo"));
+    socket.perform(&qdisc::add(lo.device(), &Qdisc::ingress(), &Clock::USUAL)).unwrap();
+    let name = |priority, node| Name { parent: INGRESS, priority, protocol: IP, table: 0x800, node };
+    let mirrors = Filter {
+        name: name(514, 1),
+        keys: Keys::new().protocol(1),
+        class: Some(INGRESS),
+        actions: action::mirrors(&[lo.index; action::MOST], Control::Continue),
+    };
+    socket.perform(&filter::add(lo.device(), &mirrors)).unwrap();
+    let redirect = |node| Filter {
+        name: Name { table: 0, ..name(770, node) },
+        keys: Keys::new().no_options().destination(HOST).destination_ports(PortBlock::single(node)),
+        class: Some(INGRESS),
+        actions: vec![Action::Redirect { link: lo.index }],
+    };
+    let requests: Vec<_> = (1..=480).map(|node| filter::add(lo.device(), &redirect(node))).collect();
+    let start = Instant::now();
+    socket.perform_all(&requests).unwrap();
+    let adding = start.elapsed();
+    let replacing = median(|_| socket.perform(&filter::replace(lo.device(), &mirrors)).unwrap());
+    let listing = median(|_| assert_eq!(filter::all(&mut socket, lo.device(), INGRESS, 770).unwrap().len(), 480));
+    println!("480 filters: added {adding:?}, listed {listing:?}; a list of 32 mirrors replaced {replacing:?}");
+    assert!(listing < Duration::from_secs(1) && replacing < Duration::from_secs(1), "{listing:?} and {replacing:?}");
 }

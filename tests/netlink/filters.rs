@@ -226,3 +226,59 @@ fn plain_actions_where_the_kernel_has_them() {
     assert_eq!(told(&host, &v0), told(&host, &v1));
     assert_eq!(all(&host, &v0), all(&host, &v1));
 }
+
+/// As a host gives each of its containers a queue of its own: filters at the qdisc, whose classes are its flows.
+#[test]
+fn flows_of_many_queues() {
+    let Some(host) = Host::new() else { return };
+    let (v0, v1) = host.pair("v0", "v1");
+    let parent = Handle::new(1, 0);
+    let mut socket = host.socket();
+    for link in [&v0, &v1] {
+        let qdisc =
+            Qdisc { parent: Handle::ROOT, handle: parent, kind: qdisc::Kind::FqCodel(qdisc::FqCodel::default()) };
+        if let Err(error) = socket.perform(&qdisc::add(link.device(), &qdisc, &Clock::USUAL)) {
+            assert_eq!(error.errno(), Some(libc::ENOENT), "{error}");
+            return skip("this kernel has no fq_codel");
+        }
+    }
+    let block = split(31000..=31007)[0];
+    let flow = |protocol, priority, node, keys, minor| Filter {
+        name: Name { parent, priority, protocol, table: 0, node },
+        keys,
+        class: Some(Handle::new(1, minor)),
+        actions: vec![],
+    };
+    let flows = [
+        (flow(ARP, 1, 1, Keys::new().anything(), 2), "protocol arp prio 1 handle ::1 u32 match u32 0 0 flowid 1:2"),
+        (
+            flow(IP, 3, 9, Keys::new().source_ports(block), 3),
+            "protocol ip prio 3 handle ::9 u32 match ip sport 31000 0xfff8 flowid 1:3",
+        ),
+        (
+            flow(filter::ANY, 4, 1, Keys::new().anything(), 1),
+            "protocol all prio 4 handle ::1 u32 match u32 0 0 flowid 1:1",
+        ),
+    ];
+    for (flow, command) in &flows {
+        socket.perform(&filter::add(v0.device(), flow)).unwrap();
+        host.tc(&format!("filter add dev v1 parent 1: {command}"));
+    }
+    assert_eq!(host.tc("filter show dev v0 parent 1:"), host.tc("filter show dev v1 parent 1:"));
+    let mut of = |link: &Link| filter::all(&mut socket, link.device(), parent, 0).unwrap();
+    let (ours, theirs) = (of(&v0), of(&v1));
+    for ((found, theirs), (flow, _)) in ours.iter().zip(&theirs).zip(&flows) {
+        assert_eq!(found.filter, Filter { name: Name { table: found.filter.name.table, ..flow.name }, ..flow.clone() });
+        assert_eq!(found.filter, theirs.filter);
+    }
+    assert_eq!((ours.len(), theirs.len()), (3, 3));
+    host.ip("addr add 10.1.2.3/24 dev v0");
+    host.ip(&format!("neigh add 10.1.2.9 lladdr {} dev v0", v1.mac.unwrap()));
+    let packets = |host: &Host| qdisc::all(&mut host.socket(), v0.device()).unwrap()[0].statistics.packets;
+    let before = packets(&host);
+    host.within(|| {
+        let socket = std::net::UdpSocket::bind("10.1.2.3:31001").unwrap();
+        (0..10).for_each(|_| drop(socket.send_to(b"x", "10.1.2.9:9").unwrap()));
+    });
+    assert!(packets(&host) >= before + 10);
+}
