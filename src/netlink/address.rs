@@ -34,7 +34,7 @@ pub struct Address {
 pub type OnLink = (u32, Address);
 
 /// Gives a link an address; EEXIST if it has it.
-pub fn add(device: Device<'_>, address: &Address) -> Request {
+pub fn add(device: Device<'_>, address: &Address) -> Request<'static> {
     let mut body = header(device, address, if address.address.is_loopback() { SCOPE_HOST } else { 0 });
     body.bytes(IFA_LOCAL, &address.address.octets());
     if let Some(broadcast) = address.broadcast {
@@ -46,7 +46,7 @@ pub fn add(device: Device<'_>, address: &Address) -> Request {
 }
 
 /// Takes an address from a link; EADDRNOTAVAIL if it does not have it.
-pub fn delete(device: Device<'_>, address: &Address) -> Request {
+pub fn delete(device: Device<'_>, address: &Address) -> Request<'static> {
     let mut body = header(device, address, 0);
     body.bytes(IFA_LOCAL, &address.address.octets()).bytes(IFA_ADDRESS, &address.address.octets());
     let object = format!("{}/{} from {}", address.address, address.prefix, device.name);

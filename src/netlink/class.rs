@@ -63,17 +63,17 @@ pub struct Found {
 }
 
 /// Adds a class; EEXIST if there is one with its handle.
-pub fn add(device: Device<'_>, class: &Class, clock: &Clock) -> Request {
+pub fn add(device: Device<'_>, class: &Class, clock: &Clock) -> Request<'static> {
     put(device, class, clock, NLM_F_CREATE | NLM_F_EXCL, "add class")
 }
 
 /// Changes a class in place, with what waits in it, or adds it.
-pub fn replace(device: Device<'_>, class: &Class, clock: &Clock) -> Request {
+pub fn replace(device: Device<'_>, class: &Class, clock: &Clock) -> Request<'static> {
     put(device, class, clock, NLM_F_CREATE, "replace class")
 }
 
 /// Deletes a class; ENOENT if there is none, EBUSY if a filter leads to it.
-pub fn delete(device: Device<'_>, handle: Handle) -> Request {
+pub fn delete(device: Device<'_>, handle: Handle) -> Request<'static> {
     let header = Header { link: device.index, handle: handle.0, parent: Handle::NONE, information: 0 };
     let object = format!("{handle} of {}", device.name);
     Request::change(RTM_DELTCLASS, 0, header.start(), "delete class", object).unless(no_index(device))
@@ -88,7 +88,7 @@ pub fn all(socket: &mut Socket, device: Device<'_>) -> Result<Vec<Found>> {
     socket.list(&Request::list(RTM_GETTCLASS, body, "list classes of", device.name.to_owned()), decode)
 }
 
-fn put(device: Device<'_>, class: &Class, clock: &Clock, flags: u16, operation: &'static str) -> Request {
+fn put(device: Device<'_>, class: &Class, clock: &Clock, flags: u16, operation: &'static str) -> Request<'static> {
     let header = Header { link: device.index, handle: class.handle.0, parent: class.parent, information: 0 };
     let mut body = header.start();
     body.text(TCA_KIND, "htb").nest(TCA_OPTIONS, |inner| encode(inner, class, clock));

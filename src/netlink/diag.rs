@@ -90,7 +90,7 @@ pub fn tcp(socket: &mut Socket, family: Family, states: &[TcpState]) -> Result<V
     socket.list(&request(family, states), decode)
 }
 
-fn request(family: Family, states: &[TcpState]) -> Request {
+fn request(family: Family, states: &[TcpState]) -> Request<'static> {
     let number = if family == Family::V4 { libc::AF_INET } else { libc::AF_INET6 };
     let wanted = states.iter().fold(0, |wanted: u32, state| wanted | 1 << *state as u8);
     let mut body = Writer::default();

@@ -24,7 +24,7 @@ impl Socket {
     ///
     /// # Errors
     /// The kernel's answer, with what was tried on which link.
-    pub fn perform(&mut self, request: &Request) -> Result<()> {
+    pub fn perform(&mut self, request: &Request<'_>) -> Result<()> {
         self.perform_all(std::slice::from_ref(request))
     }
 
@@ -32,18 +32,18 @@ impl Socket {
     ///
     /// # Errors
     /// That of the first that failed.
-    pub fn perform_all(&mut self, requests: &[Request]) -> Result<()> {
+    pub fn perform_all(&mut self, requests: &[Request<'_>]) -> Result<()> {
         self.perform_each(requests).into_iter().collect()
     }
 
     /// The same, with the result of each. When answers get lost (ENOBUFS) or none comes (EAGAIN), it is unknown whether
     /// those requests were carried out; then that is the error of each of them.
-    pub fn perform_each(&mut self, requests: &[Request]) -> Vec<Result<()>> {
+    pub fn perform_each(&mut self, requests: &[Request<'_>]) -> Vec<Result<()>> {
         let mut results = Vec::with_capacity(requests.len());
         let mut rest = requests;
         while !rest.is_empty() {
             let mut size = 0;
-            let fits = |request: &&Request| {
+            let fits = |request: &&Request<'_>| {
                 size += request.size();
                 size <= AT_ONCE_BYTES
             };
@@ -57,7 +57,7 @@ impl Socket {
     }
 
     /// As many as go into one datagram.
-    fn perform_some(&mut self, requests: &[Request], results: &mut Vec<Result<()>>) {
+    fn perform_some(&mut self, requests: &[Request<'_>], results: &mut Vec<Result<()>>) {
         let first = self.sequence.wrapping_add(1);
         let mut datagram = Vec::new();
         let mut answers: Vec<Option<Result<()>>> = Vec::with_capacity(requests.len());
@@ -100,7 +100,7 @@ impl Socket {
     }
 
     /// Asks for one thing. None: there is no such thing (ENODEV).
-    pub(super) fn get<T>(&mut self, request: &Request, decode: Decode<T>) -> Result<Option<T>> {
+    pub(super) fn get<T>(&mut self, request: &Request<'_>, decode: Decode<T>) -> Result<Option<T>> {
         let sequence = self.ask(request)?;
         let mut found = None;
         while found.is_none() {
@@ -123,7 +123,7 @@ impl Socket {
     }
 
     /// Asks for a list. What `decode` has no value for is left out.
-    pub(super) fn list<T>(&mut self, request: &Request, decode: Decode<T>) -> Result<Vec<T>> {
+    pub(super) fn list<T>(&mut self, request: &Request<'_>, decode: Decode<T>) -> Result<Vec<T>> {
         for again in 0..TRIES {
             if again > 3 {
                 sleep(Duration::from_millis(1));
@@ -136,7 +136,7 @@ impl Socket {
     }
 
     /// None: somebody changed what is listed meanwhile.
-    fn list_once<T>(&mut self, request: &Request, decode: Decode<T>) -> Result<Option<Vec<T>>> {
+    fn list_once<T>(&mut self, request: &Request<'_>, decode: Decode<T>) -> Result<Option<Vec<T>>> {
         let sequence = self.ask(request)?;
         let mut list = Vec::new();
         let (mut changed, mut bad, mut end) = (false, None, None);
@@ -171,7 +171,7 @@ impl Socket {
     }
 
     /// Sends a question, and returns the number that its answer will have.
-    fn ask(&mut self, request: &Request) -> Result<u32> {
+    fn ask(&mut self, request: &Request<'_>) -> Result<u32> {
         self.sequence = self.sequence.wrapping_add(1);
         let bytes = request.numbered(self.sequence)?;
         self.send(&bytes).map_err(|error| request.failed(error, None))?;
@@ -182,7 +182,7 @@ impl Socket {
 /// What a message about something says of it; None when it is about something else.
 pub(super) type Decode<T> = fn(&[u8]) -> std::result::Result<Option<T>, Bad>;
 
-fn as_result(request: &Request, outcome: std::result::Result<Outcome, Bad>) -> Result<()> {
+fn as_result(request: &Request<'_>, outcome: std::result::Result<Outcome, Bad>) -> Result<()> {
     match outcome {
         Ok(Outcome { errno: 0, .. }) => Ok(()),
         Ok(Outcome { errno, detail }) => Err(request.failed(io::Error::from_raw_os_error(errno), detail)),
@@ -206,7 +206,7 @@ mod tests {
     use nix::sys::socket::{setsockopt, sockopt};
 
     /// None of these links exists, and without rights they could not be deleted either.
-    fn refused(count: u32) -> Vec<Request> {
+    fn refused(count: u32) -> Vec<Request<'static>> {
         (0..count).map(|number| link::delete(Device { index: 0x7fff_0000 + number, name: "none" })).collect()
     }
 

@@ -134,18 +134,18 @@ pub enum Entry {
 
 /// Adds a filter; EEXIST (ENOSPC where the table is not said) if there is one of its name, EINVAL if the table is that of another
 /// priority.
-pub fn add(device: Device<'_>, filter: &Filter) -> Request {
+pub fn add(device: Device<'_>, filter: &Filter) -> Request<'static> {
     put(device, filter, NLM_F_CREATE | NLM_F_EXCL, true, "add filter").unless(filter.name.wrong())
 }
 
 /// Replaces class and actions of a filter in place: every packet meets the old ones or the new ones. Its keys stay as they are, whatever is
 /// asked for. ENOENT if there is none of its name.
-pub fn replace(device: Device<'_>, filter: &Filter) -> Request {
+pub fn replace(device: Device<'_>, filter: &Filter) -> Request<'static> {
     put(device, filter, 0, false, "replace filter").unless(filter.name.not_exact())
 }
 
 /// Deletes exactly one filter; ENOENT (or EINVAL) if there is none.
-pub fn delete(device: Device<'_>, name: Name) -> Request {
+pub fn delete(device: Device<'_>, name: Name) -> Request<'static> {
     let mut body = name.header(device).start();
     body.text(TCA_KIND, "u32");
     let object = format!("{name} of {}", device.name);
@@ -154,7 +154,7 @@ pub fn delete(device: Device<'_>, name: Name) -> Request {
 
 /// Deletes a priority with its table and all filters in it, whoever made them: for what nobody else uses any more. ENOENT if there is
 /// none.
-pub fn delete_priority(device: Device<'_>, parent: Handle, priority: u16, protocol: u16) -> Request {
+pub fn delete_priority(device: Device<'_>, parent: Handle, priority: u16, protocol: u16) -> Request<'static> {
     let name = Name { parent, priority, protocol, table: 0, node: 0 };
     let mut body = name.header(device).start();
     body.text(TCA_KIND, "u32");
@@ -162,7 +162,7 @@ pub fn delete_priority(device: Device<'_>, parent: Handle, priority: u16, protoc
     Request::change(RTM_DELTFILTER, 0, body, "delete all filters", object).unless(no_index(device)).unless(name.wrong())
 }
 
-fn put(device: Device<'_>, filter: &Filter, flags: u16, keys: bool, operation: &'static str) -> Request {
+fn put(device: Device<'_>, filter: &Filter, flags: u16, keys: bool, operation: &'static str) -> Request<'static> {
     let mut body = filter.name.header(device).start();
     body.text(TCA_KIND, "u32").nest(TCA_OPTIONS, |options| {
         if let Some(class) = filter.class {

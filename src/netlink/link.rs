@@ -121,7 +121,7 @@ pub struct Change<'a> {
 }
 
 /// Changes a link.
-pub fn change(device: Device<'_>, change: &Change<'_>) -> Request {
+pub fn change<'fd>(device: Device<'_>, change: &Change<'fd>) -> Request<'fd> {
     let flags = if change.up == Some(true) { IFF_UP } else { 0 };
     let mask = if change.up.is_some() { IFF_UP } else { 0 };
     let mut body = header(device.index, flags, mask);
@@ -142,7 +142,7 @@ pub fn change(device: Device<'_>, change: &Change<'_>) -> Request {
 }
 
 /// Deletes a link with all that hangs on it, of a veth both ends. ENODEV if there is none with this index.
-pub fn delete(device: Device<'_>) -> Request {
+pub fn delete(device: Device<'_>) -> Request<'static> {
     let body = header(device.index, 0, 0);
     Request::change(RTM_DELLINK, 0, body, "delete link", device.name.to_owned()).unless(no_index(device))
 }

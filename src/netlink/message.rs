@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 use std::io;
+use std::marker::PhantomData;
+use std::os::fd::BorrowedFd;
 
 use super::attribute::{Bad, Fields, aligned, attributes};
 use super::writer::Writer;
@@ -29,34 +31,44 @@ pub(super) const NLM_F_CREATE: u16 = 0x400;
 const NLMSGERR_ATTR_MSG: u16 = 1;
 
 /// One request to the kernel, ready to be sent, and what it is about, for the error's text.
+///
+/// The lifetime is that of the descriptor whose number is in the message, where there is one: it must be open, and be the same, until
+/// the request is carried out.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub struct Request<'fd> {
     /// The message, its sequence number 0.
     bytes: Vec<u8>,
     operation: &'static str,
     object: String,
     /// Why it must not be sent.
     problem: Option<&'static str>,
+    descriptor: PhantomData<BorrowedFd<'fd>>,
 }
 
-impl Request {
+impl Request<'_> {
     /// Asks for a change, which the kernel acknowledges. `body` is the fixed header and the attributes; `flags` are those beyond
     /// REQUEST and ACK.
-    pub(super) fn change(kind: u16, flags: u16, body: Writer, operation: &'static str, object: String) -> Request {
+    pub(super) fn change(
+        kind: u16,
+        flags: u16,
+        body: Writer,
+        operation: &'static str,
+        object: String,
+    ) -> Request<'static> {
         Request::new(kind, NLM_F_REQUEST | NLM_F_ACK | flags, body, operation, object)
     }
 
     /// Asks for one thing.
-    pub(super) fn get(kind: u16, body: Writer, operation: &'static str, object: String) -> Request {
+    pub(super) fn get(kind: u16, body: Writer, operation: &'static str, object: String) -> Request<'static> {
         Request::new(kind, NLM_F_REQUEST, body, operation, object)
     }
 
     /// Asks for a list.
-    pub(super) fn list(kind: u16, body: Writer, operation: &'static str, object: String) -> Request {
+    pub(super) fn list(kind: u16, body: Writer, operation: &'static str, object: String) -> Request<'static> {
         Request::new(kind, NLM_F_REQUEST | NLM_F_DUMP, body, operation, object)
     }
 
-    fn new(kind: u16, flags: u16, body: Writer, operation: &'static str, object: String) -> Request {
+    fn new(kind: u16, flags: u16, body: Writer, operation: &'static str, object: String) -> Request<'static> {
         let (body, problem) = match body.finish() {
             Some(body) => (body, None),
             None => (Vec::new(), Some("it is too long for one message")),
@@ -64,11 +76,11 @@ impl Request {
         let mut bytes = Writer::default();
         bytes.words(&[(HEADER + body.len()) as u32]).raw(&kind.to_ne_bytes()).raw(&flags.to_ne_bytes()).words(&[0, 0]);
         bytes.raw(&body);
-        Request { bytes: bytes.finish().unwrap_or_default(), operation, object, problem }
+        Request { bytes: bytes.finish().unwrap_or_default(), operation, object, problem, descriptor: PhantomData }
     }
 
     /// The same, not to be sent if there is a reason.
-    pub(super) fn unless(mut self, problem: Option<&'static str>) -> Request {
+    pub(super) fn unless(mut self, problem: Option<&'static str>) -> Self {
         self.problem = self.problem.or(problem);
         self
     }

@@ -92,17 +92,17 @@ pub struct Found {
 }
 
 /// Adds a qdisc where there is none but the one that every link has from the start: EEXIST. ENOENT if the kernel does not know it.
-pub fn add(device: Device<'_>, qdisc: &Qdisc, clock: &Clock) -> Request {
+pub fn add(device: Device<'_>, qdisc: &Qdisc, clock: &Clock) -> Request<'static> {
     put(device, qdisc, clock, NLM_F_CREATE | NLM_F_EXCL, "add qdisc")
 }
 
 /// Adds one, in the place of another if there is one there.
-pub fn replace(device: Device<'_>, qdisc: &Qdisc, clock: &Clock) -> Request {
+pub fn replace(device: Device<'_>, qdisc: &Qdisc, clock: &Clock) -> Request<'static> {
     put(device, qdisc, clock, NLM_F_CREATE | NLM_F_REPLACE, "replace qdisc")
 }
 
 /// Deletes the one with this place and handle, and all below it. ENOENT or EINVAL if there is none.
-pub fn delete(device: Device<'_>, parent: Handle, handle: Handle) -> Request {
+pub fn delete(device: Device<'_>, parent: Handle, handle: Handle) -> Request<'static> {
     let header = Header { link: device.index, handle: handle.0, parent, information: 0 };
     let object = format!("{handle} of {}", device.name);
     Request::change(RTM_DELQDISC, 0, header.start(), "delete qdisc", object).unless(no_index(device))
@@ -121,7 +121,7 @@ pub fn all(socket: &mut Socket, device: Device<'_>) -> Result<Vec<Found>> {
     Ok(found)
 }
 
-fn put(device: Device<'_>, qdisc: &Qdisc, clock: &Clock, flags: u16, operation: &'static str) -> Request {
+fn put(device: Device<'_>, qdisc: &Qdisc, clock: &Clock, flags: u16, operation: &'static str) -> Request<'static> {
     let header = Header { link: device.index, handle: qdisc.handle.0, parent: qdisc.parent, information: 0 };
     let mut body = header.start();
     let name = qdisc.kind.name();

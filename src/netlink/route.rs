@@ -59,7 +59,7 @@ impl Route {
 pub type OnLink = (u32, Route);
 
 /// Adds a route; EEXIST if there is one to this network with this metric, ENETUNREACH if the router is not reached.
-pub fn add(device: Device<'_>, route: &Route) -> Request {
+pub fn add(device: Device<'_>, route: &Route) -> Request<'static> {
     let scope = if route.gateway.is_some() { 0 } else { SCOPE_LINK };
     let body = encode(device, route, [PROTOCOL_BOOT, scope, UNICAST]);
     let flags = NLM_F_CREATE | NLM_F_EXCL;
@@ -67,7 +67,7 @@ pub fn add(device: Device<'_>, route: &Route) -> Request {
 }
 
 /// Deletes a route; ESRCH if there is none.
-pub fn delete(device: Device<'_>, route: &Route) -> Request {
+pub fn delete(device: Device<'_>, route: &Route) -> Request<'static> {
     let body = encode(device, route, [0, SCOPE_NOWHERE, 0]);
     Request::change(RTM_DELROUTE, 0, body, "delete route", object(device, route)).unless(wrong(device, route))
 }

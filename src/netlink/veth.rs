@@ -27,11 +27,11 @@ pub struct End<'a> {
 /// Makes a pair, both ends down: one in the socket's namespace, its peer there, too, or in another one. Both are there, or none.
 ///
 /// The names must be free, each in its namespace (EEXIST).
-pub fn create(end: &End<'_>, peer: &End<'_>, peer_namespace: Option<BorrowedFd<'_>>) -> Request {
+pub fn create<'fd>(end: &End<'_>, peer: &End<'_>, peer_namespace: Option<BorrowedFd<'fd>>) -> Request<'fd> {
     create_by_number(end, peer, peer_namespace.map(|namespace| namespace.as_raw_fd()))
 }
 
-fn create_by_number(end: &End<'_>, peer: &End<'_>, peer_namespace: Option<i32>) -> Request {
+fn create_by_number(end: &End<'_>, peer: &End<'_>, peer_namespace: Option<i32>) -> Request<'static> {
     let mut body = header(0, 0, 0);
     describe(&mut body, end, None);
     body.nest(IFLA_LINKINFO, |information| {
@@ -66,7 +66,7 @@ pub(super) mod tests {
     use super::*;
 
     /// The namespace by the number that a descriptor has in another process.
-    pub fn with_number(end: &End<'_>, peer: &End<'_>, number: i32) -> Request {
+    pub fn with_number(end: &End<'_>, peer: &End<'_>, number: i32) -> Request<'static> {
         create_by_number(end, peer, Some(number))
     }
 

@@ -38,7 +38,7 @@ fn captured(name: &str) -> (String, Vec<u8>) {
 }
 
 #[track_caller]
-fn same(name: &str, request: &Request) {
+fn same(name: &str, request: &Request<'_>) {
     let (command, bytes) = captured(name);
     let text = |bytes: &[u8]| {
         let words: Vec<_> =
@@ -54,7 +54,7 @@ fn links() {
     let peer = End { name: "eth0", mac: Some(Mac([0x02, 0x11, 0x22, 0x33, 0x44, 0x56])), ..end };
     same("link-veth", &veth::tests::with_number(&end, &peer, 4));
     same("link-delete", &link::delete(Device { index: 4, name: "mesos0123456789" }));
-    let change = |change: Change<'_>| link::change(V0, &change);
+    let change = |change: Change<'static>| link::change(V0, &change);
     same("link-mtu", &change(Change { mtu: Some(1400), ..Change::default() }));
     same("link-address", &change(Change { mac: Some(MAC), ..Change::default() }));
     same("link-name", &change(Change { name: Some("other"), ..Change::default() }));
