@@ -2,3 +2,6 @@
 #![forbid(unsafe_code)]
 
 mod quota;
+mod xfs;
+
+pub use xfs::Xfs;
