@@ -106,7 +106,8 @@ const BASIC_BLOCK: u64 = 512;
 /// ENOSYS when not.
 pub fn try_project_quotas() -> io::Result<()> {
     // SAFETY: takes no structure where the descriptor cannot be open.
-    match check(unsafe { libc::syscall(libc::SYS_quotactl_fd, -1, Q_XGETQSTAT, 0, std::ptr::null_mut::<QuotaStat>()) }) {
+    match check(unsafe { libc::syscall(libc::SYS_quotactl_fd, -1, Q_XGETQSTAT, 0, std::ptr::null_mut::<QuotaStat>()) })
+    {
         Err(e) if e.raw_os_error() != Some(libc::EBADF) => Err(e),
         _ => Ok(()),
     }
@@ -192,7 +193,10 @@ pub fn set_project(file: BorrowedFd<'_>, project: Project) -> io::Result<()> {
         new.xflags |= FS_XFLAG_PROJINHERIT;
     }
     // SAFETY: the kernel reads a fsxattr, which is what `new` is.
-    check(unsafe { libc::ioctl(file.as_raw_fd(), libc::_IOW::<FileAttributes>(u32::from(b'X'), 32), &raw const new) }.into())
+    check(
+        unsafe { libc::ioctl(file.as_raw_fd(), libc::_IOW::<FileAttributes>(u32::from(b'X'), 32), &raw const new) }
+            .into(),
+    )
 }
 
 fn attributes(file: BorrowedFd<'_>) -> io::Result<FileAttributes> {

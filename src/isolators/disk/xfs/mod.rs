@@ -121,7 +121,9 @@ impl Isolator for Xfs {
             ));
         }
         try_project_quotas().map_err(|e| {
-            Error::Refused(format!("this kernel has no quotactl_fd(2), which came with Linux 5.14, or it is forbidden here: {e}"))
+            Error::Refused(format!(
+                "this kernel has no quotactl_fd(2), which came with Linux 5.14, or it is forbidden here: {e}"
+            ))
         })
     }
 

@@ -13,7 +13,9 @@ use nix::sys::statfs::{FsType, fstatfs};
 use super::super::quota::Place;
 use crate::cgroup;
 use crate::error::{Error, Result};
-use crate::sys::{Project, ProjectQuota, project_accounting, project_of, project_quota, set_project, set_project_limits};
+use crate::sys::{
+    Project, ProjectQuota, project_accounting, project_of, project_quota, set_project, set_project_limits,
+};
 
 /// Others than XFS, for messages: what statfs(2) says of them.
 const OTHERS: &[(i64, &str)] = &[
@@ -64,13 +66,16 @@ impl Spot {
     }
 
     fn check(&self, name: &str, enforced: bool) -> Result<()> {
-        let kind = fstatfs(&self.directory).map_err(|e| Error::path("look at the file system of", &self.path)(e.into()))?;
+        let kind =
+            fstatfs(&self.directory).map_err(|e| Error::path("look at the file system of", &self.path)(e.into()))?;
         let kind = kind.filesystem_type();
-        let mounted = "mount it with -o prjquota (the root file system: rootflags=prjquota on the kernel's command line)";
+        let mounted =
+            "mount it with -o prjquota (the root file system: rootflags=prjquota on the kernel's command line)";
         if kind != FsType(libc::XFS_SUPER_MAGIC) {
             let FsType(magic) = kind;
             let known = OTHERS.iter().find(|(number, _)| i128::from(*number) == i128::from(magic));
-            let kind = known.map_or_else(|| format!("a file system of type {magic:#x}"), |(_, name)| (*name).to_owned());
+            let kind =
+                known.map_or_else(|| format!("a file system of type {magic:#x}"), |(_, name)| (*name).to_owned());
             return Err(Error::Refused(format!(
                 "{name} is on {kind}, and only XFS has project quotas: have the agent's work_dir (and volumes) on XFS, or leave \
                  disk/xfs out of --isolation (posix/disk works anywhere)"
