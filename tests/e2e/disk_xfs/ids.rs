@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use super::{ENFORCE, MB, WRITE, collect, host, id, project, resources};
+use super::{ENFORCE, MB, collect, host, id, project, resources, script};
 use crate::agent::container::AWAIT_GO;
 use crate::agent::{Container, patient};
 use crate::refusals::assert_says;
@@ -44,7 +44,7 @@ fn an_id_is_free_again_when_the_sandbox_is_deleted() {
     collect(&host, &first);
     // Left behind by a crash.
     host.disk.command("limit -p bsoft=1m bhard=1m 5000");
-    let script = format!("{WRITE}; put a 3");
+    let script = script(&host, "put a 3");
     let next = host.task(&script).launch();
     assert_eq!(id(&next), 5000);
     next.complete().assert_status(0);

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{ENFORCE, KILL, MB, WRITE, builder, host, id, resources, tell, told, usage};
+use super::{ENFORCE, KILL, MB, builder, host, id, resources, script, usage};
 use crate::agent::{Container, eventually};
 
 #[track_caller]
@@ -16,22 +16,21 @@ fn assert_ended_for_its_use(end: &crate::agent::messages::Termination, quota: u6
 }
 
 fn size(container: &Container<'_>, name: &str) -> u64 {
-    fs::metadata(container.path(name)).unwrap().len()
+    fs::metadata(container.path(name)).map_or(0, |found| found.len())
 }
 
 #[test]
 fn a_write_beyond_the_quota_fails_at_once() {
     let host = host!(ENFORCE);
-    let script =
-        format!("{WRITE}; put big 8; echo more > other || echo small fails; rm big; put again 2; > done; await go");
+    let script = script(&host, "put big 8; rm big; put again 2; mark done; await go");
     let container = host.task(&script).resources(resources(4.0)).launch();
-    told(&container, "done");
-    let said = container.file("stdout");
+    host.told(&container, "done");
+    let said = host.said(&container);
     assert!(said.contains("No space left on device") || said.contains("quota exceeded"), "{said}");
     assert_eq!(size(&container, "again"), 2 * MB, "{said}");
     assert_eq!(host.disk.report(id(&container)).unwrap()[1..], [4 * MB, 4 * MB]);
     assert_eq!(usage(&container).0, Some(4 * MB));
-    container.go();
+    host.tell(&container, "go");
     container.complete().assert_status(0);
     assert_eq!(host.disk.report(id(&container)).unwrap()[1..], [0, 0], "the limit ends with the container");
     host.assert_nothing_left();
@@ -40,8 +39,8 @@ fn a_write_beyond_the_quota_fails_at_once() {
 #[test]
 fn the_quota_is_used_to_the_last_block() {
     let host = host!(ENFORCE);
-    let container = host.task(&format!("{WRITE}; put big 8; > done; await go")).resources(resources(4.0)).launch();
-    eventually("the task has tried", || container.file("stdout").contains("copied"));
+    let container = host.task(&script(&host, "put big 8; mark done; await go")).resources(resources(4.0)).launch();
+    host.told(&container, "done");
     let written = size(&container, "big");
     // Beside the file: its output.
     assert!((4 * MB - 64 * 1024..=4 * MB).contains(&written), "{written}");
@@ -54,27 +53,28 @@ fn the_quota_is_used_to_the_last_block() {
 #[test]
 fn updates_raise_lower_and_lift_it() {
     let host = host!(ENFORCE);
-    let script = format!(
-        "{WRITE}; put a 4; > full; await more; put b 3; > raised; await less; put c 1; > lowered; await none; put d 12; > lifted; await go"
+    let script = script(
+        &host,
+        "put a 4; mark full; await more; put b 3; mark raised; await less; put c 1; mark lowered; await none; put d 12; mark lifted; await go",
     );
     let container = host.task(&script).resources(resources(2.0)).launch();
     let id = id(&container);
-    told(&container, "full");
+    host.told(&container, "full");
     assert!(size(&container, "a") <= 2 * MB);
     container.update(&[("cpus", 0.6), ("mem", 96.0), ("disk", 8.0)]);
     assert_eq!(usage(&container).0, Some(8 * MB));
-    tell(&container, "more");
-    told(&container, "raised");
+    host.tell(&container, "more");
+    host.told(&container, "raised");
     assert_eq!(size(&container, "b"), 3 * MB);
     container.update(&[("cpus", 0.6), ("mem", 96.0), ("disk", 1.0)]);
     assert_eq!(host.disk.report(id).unwrap()[1..], [MB, MB]);
-    tell(&container, "less");
-    told(&container, "lowered");
+    host.tell(&container, "less");
+    host.told(&container, "lowered");
     assert_eq!(size(&container, "c"), 0);
     container.update(&[("cpus", 0.6), ("mem", 96.0)]);
     assert_eq!((usage(&container).0, &host.disk.report(id).unwrap()[1..]), (None, &[0, 0][..]));
-    tell(&container, "none");
-    told(&container, "lifted");
+    host.tell(&container, "none");
+    host.told(&container, "lifted");
     assert_eq!(size(&container, "d"), 12 * MB);
     container.destroy();
     host.assert_nothing_left();
@@ -83,19 +83,19 @@ fn updates_raise_lower_and_lift_it() {
 #[test]
 fn who_uses_more_is_ended_if_that_is_wanted() {
     let host = host!(ENFORCE, KILL, "--container_disk_watch_interval=500ms");
-    let script = format!("{WRITE}; put a 3; > within; await more; put a 2; sleep 1000");
-    let container = host.task(&script).resources(resources(4.0)).launch();
+    let text = script(&host, "put a 3; mark within; await more; put a 2; sleep 1000");
+    let container = host.task(&text).resources(resources(4.0)).launch();
     let wait = container.spawn_wait();
-    told(&container, "within");
+    host.told(&container, "within");
     assert_eq!(host.disk.report(id(&container)).unwrap()[1..], [4 * MB, 14 * MB]);
     let mut wait = wait;
     wait.assert_running_for(std::time::Duration::from_millis(1500));
-    tell(&container, "more");
+    host.tell(&container, "more");
     assert_ended_for_its_use(&wait.finish().termination(), 4);
     container.note_end();
     // One that writes what it can, and has ended before anybody has looked: both are seen.
     let slow = builder(&[ENFORCE, KILL, "--container_disk_watch_interval=1hrs"]).same_as(&host, &host.work_dir).build();
-    let container = slow.task(&format!("{WRITE}; put a 30")).resources(resources(4.0)).launch();
+    let container = slow.task(&script(&host, "put a 30")).resources(resources(4.0)).launch();
     assert_ended_for_its_use(&container.complete(), 4);
     let most = 14 * MB;
     assert!((13 * MB..=most).contains(&size(&container, "a")), "{}", size(&container, "a"));
@@ -105,9 +105,9 @@ fn who_uses_more_is_ended_if_that_is_wanted() {
 #[test]
 fn a_container_goes_on_with_its_flags_after_its_supervisors_death() {
     let host = host!(ENFORCE, KILL, "--container_disk_watch_interval=500ms");
-    let script = format!("{WRITE}; put a 2; > within; await more; put a 4; sleep 1000");
+    let script = script(&host, "put a 2; mark within; await more; put a 4; sleep 1000");
     let container = host.task(&script).resources(resources(4.0)).launch();
-    told(&container, "within");
+    host.told(&container, "within");
     host.kill_supervisors();
     assert!(usage(&container).1.is_some_and(|used| used >= 2 * MB), "figures need no supervisor");
     // As a crash in the middle of an update would leave it.
@@ -117,7 +117,7 @@ fn a_container_goes_on_with_its_flags_after_its_supervisors_death() {
     eventually("the limit is set again", || {
         host.disk.report(id(&container)).is_some_and(|report| report[1..] == [4 * MB, 14 * MB])
     });
-    tell(&container, "more");
+    host.tell(&container, "more");
     assert_ended_for_its_use(&wait.finish().termination(), 4);
     container.note_end();
     host.assert_nothing_left();

@@ -9,6 +9,7 @@ mod volumes;
 
 use std::fs;
 use std::ops::Deref;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -18,9 +19,18 @@ use crate::agent::{Agent, Builder, Container, eventually};
 
 /// One mebibyte.
 pub const MB: u64 = 1 << 20;
-/// A shell function: so many mebibytes more in a file, in pieces, so that what fits is written.
-pub const WRITE: &str = "put() { dd if=/dev/zero bs=64k count=$(($2 * 16)) oflag=append conv=notrunc of=$1 2>&1; }
-    await() { while [ ! -e $1 ]; do sleep 0.02; done; }";
+
+/// What tasks' scripts begin with: `put FILE N` writes N mebibytes more, in pieces, so that what fits is written; `mark` and `say` tell
+/// the test something outside of the sandbox, where there may be no room; `await` waits for it.
+pub fn script(host: &Host, text: &str) -> String {
+    format!(
+        "M={}/$MESOS_CONTAINER_ID; say() {{ cat >> $M-said; }}; mark() {{ : > $M-$1; }}
+        put() {{ dd if=/dev/zero bs=64k count=$(($2 * 16)) oflag=append conv=notrunc of=$1 2>&1 | say; }}
+        await() {{ while [ ! -e $M-$1 ]; do sleep 0.02; done; }}
+        {text}",
+        host.marks().display()
+    )
+}
 
 /// An XFS file system at a directory, as long as this lives.
 pub struct Disk(PathBuf);
@@ -95,9 +105,40 @@ impl Deref for Host {
     }
 }
 
-/// An agent with the isolator; more flags may follow.
+impl Host {
+    fn marks(&self) -> PathBuf {
+        self.agent.path("marks")
+    }
+
+    fn mark(&self, container: &Container<'_>, name: &str) -> PathBuf {
+        self.marks().join(format!("{}-{name}", container.id))
+    }
+
+    /// Tells a task to go on that waits for this.
+    pub fn tell(&self, container: &Container<'_>, name: &str) {
+        fs::write(self.mark(container, name), "").unwrap();
+    }
+
+    /// Waits until the task has said this.
+    #[track_caller]
+    pub fn told(&self, container: &Container<'_>, name: &str) {
+        eventually(&format!("{name} is there"), || self.mark(container, name).exists());
+    }
+
+    /// All that the task has said.
+    pub fn said(&self, container: &Container<'_>) -> String {
+        fs::read_to_string(self.mark(container, "said")).unwrap_or_default()
+    }
+}
+
+/// An agent with the isolator.
 pub fn builder(flags: &[&str]) -> Builder {
-    let builder = Agent::builder().flag("--isolation=posix/cpu,posix/mem,disk/xfs");
+    builder_with("disk/xfs", flags)
+}
+
+/// An agent with these isolators beside posix/cpu and posix/mem.
+pub fn builder_with(isolators: &str, flags: &[&str]) -> Builder {
+    let builder = Agent::builder().flag(&format!("--isolation=posix/cpu,posix/mem,{isolators}"));
     flags.iter().fold(builder, |builder, flag| builder.flag(flag))
 }
 
@@ -105,7 +146,10 @@ pub fn builder(flags: &[&str]) -> Builder {
 pub fn set_up(builder: Builder, options: &str) -> Result<Host, String> {
     let agent = builder.build();
     let disk = Disk::mount(&agent.path("image"), &agent.work_dir, options)?;
-    Ok(Host { disk, agent })
+    let host = Host { disk, agent };
+    fs::create_dir(host.marks()).unwrap();
+    fs::set_permissions(host.marks(), fs::Permissions::from_mode(0o777)).unwrap();
+    Ok(host)
 }
 
 /// The agent of a test with these flags, or the end of the test.
@@ -157,15 +201,4 @@ pub fn du(path: &Path) -> u64 {
 pub fn usage(container: &Container<'_>) -> (Option<u64>, Option<u64>) {
     let message = container.usage().message;
     (message.get_varint(26), message.get_varint(27))
-}
-
-/// Tells a task to go on that waits for this file.
-pub fn tell(container: &Container<'_>, name: &str) {
-    fs::write(container.path(name), "").unwrap();
-}
-
-/// Waits until the task has made this file.
-#[track_caller]
-pub fn told(container: &Container<'_>, name: &str) {
-    eventually(&format!("{name} is there"), || container.path(name).exists());
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::{Disk, ENFORCE, Host, MB, WRITE, builder, host, id, project, told};
+use super::{Disk, ENFORCE, Host, MB, builder, host, id, project, script};
 use crate::agent::messages::scalar;
 use crate::agent::wire::Message;
 use crate::agent::{eventually, need_root, skip};
@@ -30,20 +30,20 @@ fn a_volume_is_a_project_of_its_own_and_stays_it() {
     fs::create_dir_all(data.join("deep/er")).unwrap();
     fs::write(data.join("deep/er/file"), vec![1; MB as usize]).unwrap();
     let volumes = || resources(&[volume("data", "db")]);
-    let script = format!("{WRITE}; put db/big 20; put own 6; > done; await go");
+    let script = script(&host, "put db/big 20; put own 6; mark done; await go");
     let first = host.task(&script).resources(volumes()).launch();
     let kept = project(&data);
     assert_eq!((id(&first), kept, project(&data.join("deep/er/file"))), (5000, 5001, 5001));
-    told(&first, "done");
+    host.told(&first, "done");
     let size = fs::metadata(data.join("big")).unwrap().len();
     assert!((14 * MB..=15 * MB).contains(&size), "{size}");
     assert_eq!(fs::metadata(first.path("own")).unwrap().len(), 6 * MB, "the sandbox has a quota of its own");
     assert_limits(&host, 5001, QUOTA);
     assert_limits(&host, 5000, 8 * MB);
-    first.go();
+    host.tell(&first, "go");
     first.complete().assert_status(0);
     assert_limits(&host, 5001, 0);
-    let second = host.task(&format!("{WRITE}; await go")).resources(volumes()).launch();
+    let second = host.task("sleep 1000").resources(volumes()).launch();
     assert_eq!((id(&second), project(&data)), (5002, kept));
     assert_limits(&host, 5001, QUOTA);
     second.destroy();
@@ -106,9 +106,9 @@ fn a_volume_on_another_disk_counts_there() {
     let other = host.path("other");
     let disk = Disk::mount(&host.path("image2"), &other, "prjquota").unwrap();
     let far = elsewhere(&other);
-    let script = format!("{WRITE}; put db/big 20; > done; await go");
+    let script = script(&host, "put db/big 20; mark done; await go");
     let container = host.task(&script).resources(resources(&[far])).launch();
-    told(&container, "done");
+    host.told(&container, "done");
     let id = project(&other.join("volumes/roles").join(crate::persistent::ROLE).join("far"));
     assert_eq!(id, 5000, "each file system has its own ids");
     assert_eq!(disk.report(id).unwrap()[1..], [QUOTA, QUOTA]);
