@@ -31,8 +31,8 @@ pub use namespace::{is_mount_root, join_mounts};
 pub use perf::{PerfCount, PerfCounter, PerfEvent, try_perf_cgroups, try_perf_event};
 pub use pidfd::{ExitInfo, Pidfd};
 pub use project_quota::{
-    Project, ProjectAccounting, ProjectQuota, project_accounting, project_of, project_quota, set_project,
-    set_project_limits, try_project_quotas,
+    Project, ProjectAccounting, ProjectQuota, project_accounting, project_of, project_quota, release_reserved,
+    set_project, set_project_limits, try_project_quotas,
 };
 pub use rlimit::rlimit;
 pub use seccomp::seccomp_available;

@@ -74,6 +74,21 @@ struct FileAttributes {
     pad: [u8; 8],
 }
 
+/// struct xfs_fs_eofblocks of xfs/xfs_fs.h.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default)]
+struct EofBlocks {
+    version: u32,
+    flags: u32,
+    uid: u32,
+    gid: u32,
+    prid: u32,
+    pad: u32,
+    min_file_size: u64,
+    rest: [u64; 12],
+}
+
+const _: () = assert!(size_of::<EofBlocks>() == 128);
 const _: () = assert!(size_of::<DiskQuota>() == 112);
 const _: () = assert!(size_of::<QuotaStat>() == 80);
 const _: () = assert!(size_of::<FileAttributes>() == 28);
@@ -96,6 +111,9 @@ const FS_DQ_BLOCKS: u16 = 1 << 2 | 1 << 3;
 const FS_QUOTA_PDQ_ACCT: u16 = 1 << 4;
 const FS_QUOTA_PDQ_ENFD: u16 = 1 << 5;
 const FS_XFLAG_PROJINHERIT: u32 = 0x200;
+
+const XFS_EOF_FLAGS_SYNC: u32 = 1 << 0;
+const XFS_EOF_FLAGS_PRID: u32 = 1 << 3;
 
 /// Amounts are in basic blocks, whatever the file system's own are.
 const BASIC_BLOCK: u64 = 512;
@@ -199,6 +217,19 @@ pub fn set_project(file: BorrowedFd<'_>, project: Project) -> io::Result<()> {
     )
 }
 
+/// Lets the file system of an open directory (not O_PATH) give back what it has reserved for files of a project that grow
+/// (XFS_IOC_FREE_EOFBLOCKS). Nothing interrupts it, and it may take as long as somebody writes to such a file.
+///
+/// # Errors
+/// ENOTTY on others than XFS; EPERM without CAP_SYS_ADMIN.
+pub fn release_reserved(at: BorrowedFd<'_>, id: u32) -> io::Result<()> {
+    let which =
+        EofBlocks { version: 1, flags: XFS_EOF_FLAGS_SYNC | XFS_EOF_FLAGS_PRID, prid: id, ..EofBlocks::default() };
+    let request = libc::_IOR::<EofBlocks>(u32::from(b'X'), 58);
+    // SAFETY: the kernel reads an xfs_fs_eofblocks, which is what `which` is.
+    check(unsafe { libc::ioctl(at.as_raw_fd(), request, &raw const which) }.into())
+}
+
 fn attributes(file: BorrowedFd<'_>) -> io::Result<FileAttributes> {
     let mut found = FileAttributes::default();
     let request = libc::_IOR::<FileAttributes>(u32::from(b'X'), 31);
@@ -227,6 +258,9 @@ mod tests {
         assert_eq!((offset_of!(DiskQuota, bcount), offset_of!(DiskQuota, icount)), (40, 48));
         assert_eq!((offset_of!(QuotaStat, flags), offset_of!(QuotaStat, rest)), (2, 8));
         assert_eq!((offset_of!(FileAttributes, projid), offset_of!(FileAttributes, xflags)), (12, 0));
+        assert_eq!((offset_of!(EofBlocks, prid), offset_of!(EofBlocks, min_file_size)), (16, 24));
+        #[cfg(target_arch = "x86_64")]
+        assert_eq!(libc::_IOR::<EofBlocks>(88, 58), 0x8080_583a);
         #[cfg(target_arch = "x86_64")]
         assert_eq!(
             (libc::_IOR::<FileAttributes>(88, 31), libc::_IOW::<FileAttributes>(88, 32)),

@@ -103,6 +103,26 @@ fn who_uses_more_is_ended_if_that_is_wanted() {
 }
 
 #[test]
+fn nobody_is_ended_for_what_the_kernel_has_only_reserved() {
+    let host = host!(ENFORCE, KILL, "--container_disk_watch_interval=500ms");
+    // For a file that grows the kernel reserves as much again, as long as it is open.
+    let text =
+        "exec 3>> a; i=0; while [ $i -lt 65 ]; do dd if=/dev/zero bs=64k count=1 2> /dev/null >&3; i=$((i+1)); done;
+        mark within; await more; dd if=/dev/zero bs=64k count=16 2> /dev/null >&3; sleep 1000";
+    let container = host.task(&script(&host, text)).resources(resources(5.0)).launch();
+    let mut wait = container.spawn_wait();
+    host.told(&container, "within");
+    if usage(&container).1.is_none_or(|used| used <= 5 * MB) {
+        crate::agent::note_skip("this kernel reserves less");
+    }
+    wait.assert_running_for(std::time::Duration::from_millis(3000));
+    host.tell(&container, "more");
+    assert_ended_for_its_use(&wait.finish().termination(), 5);
+    container.note_end();
+    host.assert_nothing_left();
+}
+
+#[test]
 fn a_container_goes_on_with_its_flags_after_its_supervisors_death() {
     let host = host!(ENFORCE, KILL, "--container_disk_watch_interval=500ms");
     let script = script(&host, "put a 2; mark within; await more; put a 4; sleep 1000");

@@ -7,17 +7,20 @@
 mod facts;
 mod mark;
 mod project;
+mod settled;
 mod spot;
 mod wanted;
 
-use std::cell::Cell;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::cell::{Cell, RefCell};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use nix::poll::PollFlags;
 
 use self::facts::{Facts, Project};
 use self::project::{claim, confirm, keep_or_claim, release};
+use self::settled::{Progress, Settled};
 use self::spot::Spot;
 use self::wanted::{Wanted, limits, wanted};
 use super::quota::{Place, sandbox_limit};
@@ -35,6 +38,8 @@ const NAME: &str = "disk/xfs";
 pub struct Xfs {
     flags: config::Disk,
     work_dir: Option<PathBuf>,
+    /// Only in the process that watches: by id, figures that are being made.
+    under_way: RefCell<Option<(Vec<u32>, Settled)>>,
     /// That a look fails is said once.
     said: Cell<bool>,
 }
@@ -42,7 +47,12 @@ pub struct Xfs {
 impl Xfs {
     /// With the settings in force.
     pub fn new(settings: &Settings) -> Xfs {
-        Xfs { flags: settings.disk.clone(), work_dir: settings.work_dir.clone(), said: Cell::new(false) }
+        Xfs {
+            flags: settings.disk.clone(),
+            work_dir: settings.work_dir.clone(),
+            under_way: RefCell::default(),
+            said: Cell::new(false),
+        }
     }
 
     fn wanted(&self, container: &Container<'_>, facts: &Facts) -> Result<Vec<Wanted>> {
@@ -92,19 +102,68 @@ impl Xfs {
         Ok((new != *facts).then_some(new))
     }
 
-    /// Whether the container uses more than it may.
-    fn look(&self, container: &Container<'_>, facts: &Facts) -> Result<Option<Limitation>> {
+    /// What of the container's uses more than it may, with its project and what that uses.
+    fn exceeded(&self, container: &Container<'_>, facts: &Facts) -> Result<Vec<(Wanted, u32, u64)>> {
+        let mut all = Vec::new();
         for wanted in self.wanted(container, facts)? {
             let Some(project) = facts.of(&wanted.path) else { continue };
             let used = project_quota(wanted.quota.place.open()?.as_fd(), project.id)
                 .map_err(Error::path("ask for what is used of", &wanted.path))?
                 .used;
             if wanted.quota.is_exceeded(used) {
-                return Ok(Some(wanted.quota.limitation(used)));
+                all.push((wanted, project.id, used));
             }
         }
-        Ok(None)
+        Ok(all)
     }
+
+    /// One step of finding out whether the container uses more than it may.
+    fn look(&self, container: &Container<'_>, facts: &Facts) -> Result<Found> {
+        let mut exceeded = self.exceeded(container, facts)?;
+        let mut under_way = self.under_way.borrow_mut();
+        if exceeded.is_empty() {
+            *under_way = None;
+            return Ok(Found::Nothing);
+        }
+        let Some((ids, settled)) = under_way.as_mut() else {
+            *under_way = Some(begin(&exceeded)?);
+            return Ok(Found::Pending);
+        };
+        let figures = match settled.progress() {
+            Progress::Pending => return Ok(Found::Pending),
+            Progress::Done(figures) => figures,
+            Progress::Failed => Vec::new(),
+        };
+        for (_, id, used) in &mut exceeded {
+            if let Some((_, figure)) = ids.iter().zip(&figures).find(|(known, _)| *known == id) {
+                *used = *figure;
+            }
+        }
+        *under_way = None;
+        Ok(first(&exceeded).map_or(Found::Nothing, Found::Limited))
+    }
+}
+
+/// What a look has found.
+enum Found {
+    Nothing,
+    /// Look again in a moment.
+    Pending,
+    Limited(Limitation),
+}
+
+/// Soon enough for who waits for a container's end, seldom enough to cost nothing.
+const MOMENT: Duration = Duration::from_millis(100);
+
+fn begin(exceeded: &[(Wanted, u32, u64)]) -> Result<(Vec<u32>, Settled)> {
+    let open = |(wanted, id, _): &(Wanted, u32, u64)| Ok((Spot::again(&wanted.path)?.into_fd(), *id));
+    let projects: Vec<(OwnedFd, u32)> = exceeded.iter().map(open).collect::<Result<_>>()?;
+    Ok((projects.iter().map(|(_, id)| *id).collect(), Settled::begin(&projects)?))
+}
+
+fn first(exceeded: &[(Wanted, u32, u64)]) -> Option<Limitation> {
+    let mut all = exceeded.iter().filter(|(wanted, _, used)| wanted.quota.is_exceeded(*used));
+    all.next().map(|(wanted, _, used)| wanted.quota.limitation(*used))
 }
 
 impl Isolator for Xfs {
@@ -151,17 +210,19 @@ impl Isolator for Xfs {
 
     fn ready(&self, container: &Container<'_>, facts: &isolator::Facts, fd: BorrowedFd<'_>) -> Result<Watched> {
         let facts = Facts::read(facts)?;
-        match self.look(container, &facts) {
-            Ok(Some(limitation)) => return Ok(Watched::Limited(limitation)),
-            Ok(None) => {}
+        let pause = match self.look(container, &facts) {
+            Ok(Found::Limited(limitation)) => return Ok(Watched::Limited(limitation)),
+            Ok(Found::Pending) => MOMENT,
+            Ok(Found::Nothing) => facts.interval(),
             // Perhaps it is only this time.
             Err(e) => {
                 if let Some(state) = container.state.filter(|_| !self.said.replace(true)) {
                     state.log(&format!("isolator {NAME}: cannot see what is used: {e}"));
                 }
+                facts.interval()
             }
-        }
-        set_timer(fd, facts.interval()).map_err(Error::system("set a timer"))?;
+        };
+        set_timer(fd, pause).map_err(Error::system("set a timer"))?;
         Ok(Watched::Continue)
     }
 
@@ -192,7 +253,16 @@ impl Isolator for Xfs {
 
     fn verdict(&self, container: &Container<'_>, facts: &isolator::Facts) -> Result<Option<Limitation>> {
         let facts = Facts::read(facts)?;
-        if facts.kill { self.look(container, &facts) } else { Ok(None) }
+        if !facts.kill {
+            return Ok(None);
+        }
+        let mut exceeded = self.exceeded(container, &facts)?;
+        if !exceeded.is_empty()
+            && let Some(figures) = begin(&exceeded).ok().and_then(|(_, settled)| settled.wait())
+        {
+            exceeded.iter_mut().zip(figures).for_each(|((_, _, used), figure)| *used = figure);
+        }
+        Ok(first(&exceeded))
     }
 
     fn cleanup(&self, _container: &Container<'_>, facts: &isolator::Facts) -> Result<()> {

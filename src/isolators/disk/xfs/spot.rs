@@ -98,6 +98,10 @@ impl Spot {
         self.directory.as_fd()
     }
 
+    pub(super) fn into_fd(self) -> OwnedFd {
+        self.directory
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
