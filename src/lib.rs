@@ -12,6 +12,7 @@ pub mod cgroup;
 pub mod cli;
 pub mod config;
 pub mod container;
+pub mod du;
 pub mod error;
 pub mod fetcher;
 pub mod isolator;

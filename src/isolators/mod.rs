@@ -84,6 +84,7 @@ const BUILT_IN: &[Maker] = &[
     ("filesystem/linux", |settings| Box::new(filesystem::Linux::new(settings))),
     ("posix/cpu", |_| Box::new(posix::Cpu)),
     ("posix/mem", |_| Box::new(posix::Mem)),
+    ("posix/disk", |settings| Box::new(disk::Du::new(settings))),
     ("cgroups/cpu", |settings| Box::new(cgroups::Cpu::new(settings))),
     ("cgroups/mem", |settings| Box::new(cgroups::Mem::new(settings))),
     ("cgroups/pids", |settings| Box::new(cgroups::Pids::new(settings))),
@@ -106,8 +107,11 @@ const BUILT_IN: &[Maker] = &[
 ];
 
 /// Names that stand for several; those of the built-in containerizer.
-const ALIASES: &[(&str, &[&str])] =
-    &[("process", &["posix/cpu", "posix/mem"]), ("cgroups", &["cgroups/cpu", "cgroups/mem"])];
+const ALIASES: &[(&str, &[&str])] = &[
+    ("process", &["posix/cpu", "posix/mem"]),
+    ("cgroups", &["cgroups/cpu", "cgroups/mem"]),
+    ("disk/du", &["posix/disk"]),
+];
 
 /// The name that stands for what the host has; [`resolve`] replaces it.
 const ALL: &str = "cgroups/all";

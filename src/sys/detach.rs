@@ -5,7 +5,8 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use super::fd::keep_only;
-use super::fork::{Fork, exit_now, fork};
+use super::fork::{Fork, die_with, exit_now, fork};
+use super::pidfd::Pidfd;
 
 /// Forks a process that has a session of its own, / as its working directory, /dev/null as its standard streams and
 /// nothing else open but `kept` (as 3, 4, ...). It runs `body` with those and exits with the code that comes back.
@@ -34,6 +35,38 @@ pub fn detach(kept: Vec<OwnedFd>, orphan: bool, body: impl FnOnce(Vec<OwnedFd>) 
             exit_now(code)
         }
     }
+}
+
+/// Forks a helper of this process: it ends with it, has a process group of its own, /dev/null as its standard streams and
+/// nothing else open but `kept` (as 3, 4, ...). It runs `body` with those and exits with the code that comes back. It stays in
+/// this process's session, by which it is told apart from container processes; whoever reaps this process's children reaps it.
+///
+/// `body` must own no descriptors but those that it is given.
+///
+/// # Errors
+/// Those of fork(2), in this process. What fails in the new one ends it with code 70, which its peer sees as end-of-file.
+pub fn helper(kept: Vec<OwnedFd>, body: impl FnOnce(Vec<OwnedFd>) -> i32) -> io::Result<Pidfd> {
+    let parent = std::process::id();
+    match fork()? {
+        // Not reaped yet: only this thread does that.
+        Fork::Parent(pid) => Pidfd::open(pid),
+        Fork::Child => {
+            // SAFETY: as in `detach`.
+            let code = unsafe { become_helper(kept, parent) }.map_or(70, body);
+            exit_now(code)
+        }
+    }
+}
+
+/// # Safety
+/// As `keep_only`.
+unsafe fn become_helper(kept: Vec<OwnedFd>, parent: u32) -> io::Result<Vec<OwnedFd>> {
+    die_with(parent)?;
+    // SAFETY: only numbers, about this process.
+    unsafe { libc::setpgid(0, 0) };
+    default_signals();
+    // SAFETY: passed on to the caller.
+    unsafe { keep_only(kept) }
 }
 
 /// # Safety

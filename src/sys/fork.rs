@@ -61,21 +61,32 @@ pub fn reap_child() -> io::Result<Option<(i32, i32)>> {
     }
 }
 
+/// Has this process killed when its parent ends.
+///
+/// # Errors
+/// ESRCH when it has ended already.
+pub(super) fn die_with(parent: u32) -> io::Result<()> {
+    // SAFETY: only numbers, about this process.
+    if unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // The parent may have died before the line above.
+    // SAFETY: getppid always succeeds.
+    if unsafe { libc::getppid() } as u32 != parent {
+        return Err(io::Error::from_raw_os_error(libc::ESRCH));
+    }
+    Ok(())
+}
+
 /// Prepares `command` as a helper: a process group of its own, and SIGKILL as soon as this process dies, so that no helper
 /// outlives whom it serves. It stays in this process's session, by which it is told apart from container processes.
 pub fn spawn_grouped(command: &mut Command) -> &mut Command {
     command.process_group(0);
     let parent = std::process::id();
-    // SAFETY: the closure makes two system calls and allocates nothing, as is allowed between fork and exec.
+    // SAFETY: the closure only makes system calls and allocates nothing, as is allowed between fork and exec.
     unsafe {
         command.pre_exec(move || {
-            if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 {
-                return Err(io::Error::last_os_error());
-            }
-            // The parent may have died before the line above.
-            if libc::getppid() as u32 != parent {
-                return Err(io::Error::from_raw_os_error(libc::ESRCH));
-            }
+            die_with(parent)?;
             // The agent ignores SIGPIPE, the supervisor others, and some agents leak a descriptor.
             default_signals();
             libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);

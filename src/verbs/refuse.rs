@@ -87,6 +87,21 @@ pub fn root_directory(wanted: Option<&Path>, isolators: &[String]) -> Result<()>
     }
 }
 
+/// Refuses to run a container without its disk quotas where the operator wants them enforced.
+///
+/// # Errors
+/// When no isolator does that.
+pub fn disk_quotas(enforce: bool, isolators: &[String]) -> Result<()> {
+    match enforce && !isolators.iter().any(|name| name == "posix/disk" || name == "disk/xfs") {
+        true => Err(Error::Refused(
+            "--enforce_container_disk_quota needs posix/disk or disk/xfs in --isolation: without them nobody looks at what a \
+             container uses"
+                .into(),
+        )),
+        false => Ok(()),
+    }
+}
+
 /// What the ContainerInfo in force asks for and no isolator of `isolation` looks at: one line each, to warn of. The agent's
 /// own containerizer says nothing of it.
 pub fn unheeded(info: Option<&ContainerInfo>, isolation: &[String]) -> Vec<String> {

@@ -6,6 +6,7 @@
 mod bed;
 mod call;
 mod crowd;
+mod disk;
 mod ending;
 mod guard;
 mod launch;
@@ -61,6 +62,7 @@ fn measure(options: &Options, places: &guard::Places) -> Result<ExitCode> {
     ending::measure(options, places, &mut table)?;
     crowd::measure(places, &mut table)?;
     many::measure(options, places, &mut table)?;
+    disk::measure(options, places, &mut table)?;
     print!("{table}");
     Ok(if options.strict && table.has_missed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

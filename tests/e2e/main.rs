@@ -13,6 +13,7 @@ mod config_file;
 #[cfg(feature = "crash-points")]
 mod crash;
 mod defaults;
+mod disk;
 mod disk_xfs;
 mod environment;
 mod fetching;
