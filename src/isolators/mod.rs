@@ -94,6 +94,7 @@ const BUILT_IN: &[Maker] = &[
     ("cgroups/hugetlb", |settings| Box::new(cgroups::Hugetlb::new(settings))),
     ("cgroups/net_cls", |settings| Box::new(cgroups::NetCls::new(settings))),
     ("cgroups/perf_event", |settings| Box::new(cgroups::PerfEvent::new(settings))),
+    ("disk/xfs", |settings| Box::new(disk::Xfs::new(settings))),
     ("linux/capabilities", |settings| Box::new(capabilities::LinuxCapabilities::new(settings))),
     ("posix/rlimits", |settings| Box::new(rlimits::Rlimits::new(settings))),
     ("namespaces/pid", |settings| Box::new(namespaces::Pid::new(settings))),

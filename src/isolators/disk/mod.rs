@@ -8,5 +8,7 @@ mod quota;
 mod schedule;
 mod turns;
 mod walker;
+mod xfs;
 
 pub use du::Du;
+pub use xfs::Xfs;
