@@ -85,6 +85,7 @@ const BUILT_IN: &[Maker] = &[
     ("posix/cpu", |_| Box::new(posix::Cpu)),
     ("posix/mem", |_| Box::new(posix::Mem)),
     ("posix/disk", |settings| Box::new(disk::Du::new(settings))),
+    ("disk/xfs", |settings| Box::new(disk::Xfs::new(settings))),
     ("cgroups/cpu", |settings| Box::new(cgroups::Cpu::new(settings))),
     ("cgroups/mem", |settings| Box::new(cgroups::Mem::new(settings))),
     ("cgroups/pids", |settings| Box::new(cgroups::Pids::new(settings))),
@@ -121,13 +122,13 @@ const PROGRAM: &str = "program/";
 /// filesystem/posix if none is named. Asks for the hierarchies only if it has to.
 ///
 /// # Errors
-/// `cgroups/all` stands for nothing here; two isolators for file systems.
+/// `cgroups/all` stands for nothing here; two isolators for file systems, or for disk space.
 pub fn resolve<'a>(
     names: &[String],
     settings: &Settings,
     hierarchies: impl FnOnce() -> Result<&'a Hierarchies>,
 ) -> Result<Vec<String>> {
-    filesystem::in_front(all::resolve(names, settings, hierarchies)?)
+    filesystem::in_front(disk::at_most_one(all::resolve(names, settings, hierarchies)?)?)
 }
 
 /// The isolators that give persistent volumes to containers.
@@ -191,7 +192,7 @@ mod tests {
         assert_eq!(names(&["posix/mem", "process"]).unwrap(), ["posix/mem", "posix/cpu"]);
         assert!(names(&[]).unwrap().is_empty());
         let error = names(&["posix/cpus"]).unwrap_err().to_string();
-        assert!(error.contains("\"posix/cpus\"") && error.contains("posix/cpu, posix/mem, cgroups/cpu"), "{error}");
+        assert!(error.contains("\"posix/cpus\"") && error.contains("posix/cpu, posix/mem, posix/disk"), "{error}");
         assert_eq!(names(&["cgroups", "cgroups/pids"]).unwrap(), ["cgroups/cpu", "cgroups/mem", "cgroups/pids"]);
     }
 }

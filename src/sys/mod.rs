@@ -15,6 +15,7 @@ mod namespace;
 mod netlink;
 mod perf;
 mod pidfd;
+mod project_quota;
 mod rlimit;
 mod seccomp;
 mod setup;
@@ -33,6 +34,10 @@ pub use namespace::{is_mount_root, join_mounts};
 pub use netlink::{netlink_socket, netlink_socket_in};
 pub use perf::{PerfCount, PerfCounter, PerfEvent, try_perf_cgroups, try_perf_event};
 pub use pidfd::{ExitInfo, Pidfd};
+pub use project_quota::{
+    Project, ProjectAccounting, ProjectQuota, project_accounting, project_of, project_quota, release_reserved,
+    set_project, set_project_limits, try_project_quotas,
+};
 pub use rlimit::rlimit;
 pub use seccomp::seccomp_available;
 pub use setup::{Capabilities, Content, Init, Mount, Privileges, Rlimit, Root, Setup, Source, Stage};

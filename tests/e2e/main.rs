@@ -14,6 +14,7 @@ mod config_file;
 mod crash;
 mod defaults;
 mod disk;
+mod disk_xfs;
 mod environment;
 mod fetching;
 mod fetching_cache;

@@ -55,7 +55,9 @@ impl Host {
 
     pub fn try_run(&self, command: &str) -> Result<String, String> {
         let mut words = command.split_whitespace();
-        let output = self.within(|| Command::new(words.next().unwrap()).args(words).output().unwrap());
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        let output = self.within(|| command.output().unwrap());
         let text = |bytes| String::from_utf8(bytes).unwrap();
         if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
     }

@@ -91,7 +91,8 @@ fn others_are_denied_to_everybody() {
         }
         // AF_VSOCK, AF_ALG, AF_XDP, and one with bits that the kernel does not look at.
         assert_eq!([40, 38, 44, 0xff00_0000_0028].map(|family| ask(&filter, "socket", &[family])), [errno(97); 4]);
-        assert_eq!([0x5412, 0x541c, 0xf_0000_5412].map(|request| ask(&filter, "ioctl", &[0, request])), [EPERM; 3]);
+        let requests = [0x5412, 0x541c, 0xf_0000_5412, 0x401c_5820, 0xf_401c_5820];
+        assert_eq!(requests.map(|request| ask(&filter, "ioctl", &[0, request])), [EPERM; 5]);
         assert_eq!(ask(&filter, "personality", &[0x0004_0000]), EPERM);
         let unknown = Data::new(Abi::X86_64.audit(), 470, &[]);
         assert_eq!(interpreter::run(&filter.program, &unknown), ENOSYS);

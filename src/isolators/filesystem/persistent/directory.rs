@@ -37,6 +37,14 @@ impl Directory {
         &self.volume.name
     }
 
+    /// Where it is on the host.
+    ///
+    /// # Errors
+    /// When it is below the agent's work_dir, and nobody knows where that is.
+    pub fn path(&self) -> Result<PathBuf> {
+        source::path(&self.volume, self.work_dir.as_deref())
+    }
+
     /// Opens it (O_PATH), without following links between its disk and it.
     ///
     /// # Errors
