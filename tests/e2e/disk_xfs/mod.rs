@@ -1,11 +1,7 @@
 //! disk/xfs: on XFS file systems of the tests' own, as the kernel and `xfs_quota` see it.
 
-mod figures;
-mod ids;
-mod limits;
+mod mounted;
 mod refused;
-mod rights;
-mod volumes;
 
 use std::fs;
 use std::ops::Deref;

@@ -1,6 +1,6 @@
 //! What `usage` says.
 
-use super::{MB, du, host, id, resources, script, usage};
+use crate::disk_xfs::{MB, du, host, id, resources, script, usage};
 
 #[test]
 fn what_is_used_is_what_du_and_the_kernel_say() {

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use super::{ENFORCE, MB, builder, builder_with, id, project, resources, script, set_up};
 use crate::agent::skip;
+use crate::disk_xfs::{ENFORCE, MB, builder, builder_with, id, project, resources, script, set_up};
 use crate::refusals::assert_says;
 
 const LEAVE: &str = "PATH=$PATH:/usr/sbin; > big; xfs_io -r -c 'chproj 0' big; put big 6; mark done; await go";

@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use super::{Disk, ENFORCE, Host, MB, builder, host, id, project, script};
 use crate::agent::messages::scalar;
 use crate::agent::wire::Message;
 use crate::agent::{eventually, need_root, skip};
+use crate::disk_xfs::{Disk, ENFORCE, Host, MB, builder, host, id, project, script};
 use crate::persistent::{Volume, change, kept, make, volume};
 use crate::refusals::assert_says;
 
@@ -85,7 +85,7 @@ fn a_volume_that_was_marked_half_is_marked_again() {
     let host = host!(ENFORCE);
     let data = make(&host, "data");
     fs::create_dir(data.join("in")).unwrap();
-    super::run("xfs_io", &["-r", "-c", "chproj 5007", data.to_str().unwrap()]).unwrap();
+    crate::disk_xfs::run("xfs_io", &["-r", "-c", "chproj 5007", data.to_str().unwrap()]).unwrap();
     let container = host.task("sleep 1000").resources(resources(&[volume("data", "db")])).launch();
     assert_eq!((project(&data), project(&data.join("in"))), (5007, 5007));
     fs::write(data.join("new"), "").unwrap();
@@ -136,7 +136,7 @@ fn a_volume_whose_quota_cannot_be_enforced_is_refused() {
 #[test]
 fn where_nothing_is_enforced_a_volume_may_be_anywhere() {
     need_root!();
-    let host = match super::set_up(builder(&[]), "prjquota") {
+    let host = match crate::disk_xfs::set_up(builder(&[]), "prjquota") {
         Ok(host) => host,
         Err(reason) => skip!(&reason),
     };

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use super::{ENFORCE, KILL, MB, builder, host, id, resources, script, usage};
 use crate::agent::{Container, eventually};
+use crate::disk_xfs::{ENFORCE, KILL, MB, builder, host, id, resources, script, usage};
 
 #[track_caller]
 fn assert_ended_for_its_use(end: &crate::agent::messages::Termination, quota: u64) {

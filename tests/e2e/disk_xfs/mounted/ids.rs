@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use super::{ENFORCE, MB, collect, host, id, project, resources, script};
 use crate::agent::container::AWAIT_GO;
 use crate::agent::{Container, patient};
+use crate::disk_xfs::{ENFORCE, MB, collect, host, id, project, resources, script};
 use crate::refusals::assert_says;
 
 #[test]
@@ -69,7 +69,7 @@ fn a_late_clean_up_leaves_the_next_owners_limit_alone() {
     crate::agent::eventually("it has ended", || first.processes().is_empty());
     let sandbox = first.path("");
     fs::remove_dir_all(&sandbox).unwrap();
-    crate::agent::eventually("its id is free", || super::is_unused(&host, 5000));
+    crate::agent::eventually("its id is free", || crate::disk_xfs::is_unused(&host, 5000));
     fs::create_dir(&sandbox).unwrap();
     let second = host.task(AWAIT_GO).resources(resources(8.0)).launch();
     assert_eq!(id(&second), 5000);
@@ -107,7 +107,7 @@ fn what_is_in_the_sandbox_already_is_counted_and_nothing_else_touched() {
     symlink(outside.join("file"), sandbox.join("file")).unwrap();
     fs::hard_link(outside.join("file"), sandbox.join("a/hard")).unwrap();
     nix::unistd::mkfifo(&sandbox.join("a/fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-    let elsewhere = super::Disk::mount(&host.path("other"), &sandbox.join("a/mounted"), "prjquota").unwrap();
+    let elsewhere = crate::disk_xfs::Disk::mount(&host.path("other"), &sandbox.join("a/mounted"), "prjquota").unwrap();
     fs::write(sandbox.join("a/mounted/file"), "").unwrap();
     let container = task.launch();
     for name in ["", "a", "a/b", "a/b/file", "stdout", "a/hard"] {

@@ -1,0 +1,8 @@
+//! What takes an XFS file system with project quotas: a kernel with both, as that of the VM.
+
+mod figures;
+mod ids;
+mod limits;
+mod options;
+mod rights;
+mod volumes;
