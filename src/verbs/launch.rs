@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::container_info::put_in_force;
 use super::context::Context;
 use super::place::Host;
-use super::refuse::{disk_quotas, persistent_volumes, root_directory, unheeded, unsupported};
+use super::refuse::{persistent_volumes, unheeded, unsupported};
 use crate::cli::Verb;
 use crate::config::{Config, FetchAs, Settings, Untrusted};
 use crate::container::{ContainerId, STATE_VERSION};
@@ -66,8 +66,6 @@ pub fn order(
     let set = host.isolators(&context.config)?;
     unheeded(executor.container.as_ref(), &set.names()).iter().for_each(|text| context.warn(text));
     persistent_volumes(&executor.resources, &set.names())?;
-    root_directory(context.config.filesystem.default_rootfs.as_deref(), &set.names())?;
-    disk_quotas(context.config.disk.enforce_container_disk_quota, &set.names())?;
     let (cgroups, unit) = host.place(&id, &context.config, &set).map_err(|e| context.scope.explain(&id, e))?;
     let inherited: Vec<(OsString, OsString)> = std::env::vars_os().collect();
     let job = job(&id, &executor.command, &sandbox, account.name.clone(), &context.config, &inherited, untrusted);

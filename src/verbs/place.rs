@@ -4,6 +4,7 @@
 use std::cell::OnceCell;
 use std::path::Path;
 
+use super::refuse::{disk_quotas, root_directory};
 use crate::cgroup::{self, Hierarchies, MOUNTINFO};
 use crate::config::{Config, Launcher};
 use crate::container::ContainerId;
@@ -31,12 +32,14 @@ impl Host {
     /// The isolators of `--isolation`.
     ///
     /// # Errors
-    /// One that is not known, or cannot be had on this host or with its flags.
+    /// One that is not known, or cannot be had on this host or with its flags; flags that take another one.
     pub(super) fn isolators(&self, config: &Config) -> Result<Set> {
         let settings = isolators::Settings::of(config);
         let names = isolators::resolve(&config.isolation, &settings, || self.hierarchies())?;
         let set = Set::new(&names, &settings)?;
         set.probe()?;
+        root_directory(config.filesystem.default_rootfs.as_deref(), &set.names())?;
+        disk_quotas(config.disk.enforce_container_disk_quota, &set.names())?;
         Ok(set)
     }
 

@@ -55,12 +55,15 @@ fn config_says_what_the_isolators_would_refuse_at_a_launch() {
     for (text, said) in [
         ("isolation = 'posix/cpu,posix/cpus'\n", "isolator \"posix/cpus\" is not known"),
         ("isolation = 'cgroups/blkio'\ncgroups_blkio_weight = 1001\n", "it is a number from 10 to 1000"),
+        ("isolation = 'posix/disk,disk/xfs'\n", "both posix/disk and disk/xfs"),
+        ("isolation = 'posix/cpu'\nenforce_container_disk_quota = true\n", "needs posix/disk or disk/xfs"),
+        ("isolation = 'posix/cpu'\ndefault_rootfs = '/srv/root'\n", "needs filesystem/linux"),
     ] {
         file.write(text);
         assert_says(&refusal(&agent), &[said]);
         let output = config(&agent);
         assert_eq!(output.status.code(), Some(1), "{text}");
-        assert_says(&output.stderr, &["mesos-ecp: config: isolator ", said]);
+        assert_says(&output.stderr, &["mesos-ecp: config: ", said]);
         // Where they come from is to be seen all the same.
         let printed = String::from_utf8(output.stdout).unwrap();
         assert!(about(&printed, "isolation").ends_with(&format!("# {}:1", file.name())), "{printed}");

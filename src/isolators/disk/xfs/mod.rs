@@ -158,7 +158,7 @@ const MOMENT: Duration = Duration::from_millis(100);
 fn begin(exceeded: &[(Wanted, u32, u64)]) -> Result<(Vec<u32>, Settled)> {
     let open = |(wanted, id, _): &(Wanted, u32, u64)| Ok((Spot::again(&wanted.path)?.into_fd(), *id));
     let projects: Vec<(OwnedFd, u32)> = exceeded.iter().map(open).collect::<Result<_>>()?;
-    Ok((projects.iter().map(|(_, id)| *id).collect(), Settled::begin(&projects)?))
+    Ok((projects.iter().map(|(_, id)| *id).collect(), Settled::begin(projects)?))
 }
 
 fn first(exceeded: &[(Wanted, u32, u64)]) -> Option<Limitation> {

@@ -15,7 +15,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::pipe2;
 
 use crate::error::{Error, Result};
-use crate::sys::{Fork, exit_now, fork, project_quota, release_reserved};
+use crate::sys::{helper, project_quota, release_reserved};
 
 /// A write between giving back and looking reserves anew.
 const TRIES: usize = 5;
@@ -45,18 +45,21 @@ impl Settled {
     ///
     /// # Errors
     /// No process or pipe can be had.
-    pub(super) fn begin(projects: &[(OwnedFd, u32)]) -> Result<Settled> {
+    pub(super) fn begin(projects: Vec<(OwnedFd, u32)>) -> Result<Settled> {
         let flags = OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
         let (read, write) = pipe2(flags).map_err(Error::system("make a pipe"))?;
-        match fork().map_err(Error::system("fork a process that looks at what is used"))? {
-            Fork::Parent(_) => Ok(Settled { pipe: read.into(), count: projects.len(), began: Instant::now() }),
-            Fork::Child => {
-                let figures: Option<Vec<u8>> =
-                    projects.iter().map(|(at, id)| least(at, *id)).collect::<Option<Vec<_>>>().map(|all| all.concat());
-                let said = figures.is_some_and(|figures| File::from(write).write_all(&figures).is_ok());
-                exit_now(i32::from(!said))
-            }
-        }
+        let count = projects.len();
+        let (mut kept, ids): (Vec<OwnedFd>, Vec<u32>) = projects.into_iter().unzip();
+        kept.insert(0, write);
+        let process = helper(kept, move |mut kept| {
+            let write = kept.remove(0);
+            let figures = kept.iter().zip(ids).map(|(at, id)| least(at, id)).collect::<Option<Vec<_>>>();
+            let said = figures.is_some_and(|figures| File::from(write).write_all(&figures.concat()).is_ok());
+            i32::from(!said)
+        });
+        // It ends by itself, or with this process.
+        process.map_err(Error::system("fork a process that looks at what is used"))?;
+        Ok(Settled { pipe: read.into(), count, began: Instant::now() })
     }
 
     /// Never blocks.
