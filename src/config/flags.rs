@@ -7,6 +7,7 @@ pub(super) mod fetching;
 pub(super) mod filesystem;
 pub(super) mod limits;
 pub(super) mod namespaces;
+pub(super) mod network;
 pub(super) mod seccomp;
 pub(super) mod userns;
 
@@ -155,6 +156,12 @@ pub static FLAGS: &[&Flag] = &[
     &limits::UMASK,
     &limits::OOM_SCORE_ADJ,
     &namespaces::PID1,
+    &network::EPHEMERAL_PORTS,
+    &network::EPHEMERAL_PORTS_PER_CONTAINER,
+    &network::ETH0_NAME,
+    &network::LO_NAME,
+    &network::EGRESS_RATE_LIMIT_PER_CONTAINER,
+    &network::EGRESS_UNIQUE_FLOW_PER_CONTAINER,
     &seccomp::SECCOMP_CONFIG_DIR,
     &seccomp::SECCOMP_PROFILE_NAME,
     &userns::USERNS_RANGE,

@@ -19,6 +19,7 @@ mod found;
 mod in_force;
 mod limits;
 mod namespaces;
+mod network;
 pub mod rlimit;
 mod seccomp;
 mod settings;
@@ -41,6 +42,7 @@ pub use format::Format;
 pub use in_force::in_force;
 pub use limits::Limits;
 pub use namespaces::{Namespaces, Pid1};
+pub use network::{Network, PortRanges};
 pub use seccomp::Seccomp;
 pub use settings::Settings;
 pub use untrusted::Untrusted;
@@ -93,6 +95,8 @@ pub struct Config {
     pub limits: Limits,
     /// What has to do with namespaces.
     pub namespaces: Namespaces,
+    /// What has to do with the containers' network.
+    pub network: Network,
     /// What linux/seccomp goes by.
     pub seccomp: Seccomp,
     /// What has to do with user namespaces.
@@ -158,6 +162,7 @@ impl Config {
             filesystem: Filesystem::resolve(sources)?,
             limits: Limits::resolve(sources)?,
             namespaces: Namespaces::resolve(sources)?,
+            network: Network::resolve(sources)?,
             seccomp: Seccomp::resolve(sources)?,
             userns: Userns::resolve(sources)?,
             quiet: sources.boolean(&flags::QUIET)?,

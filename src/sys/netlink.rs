@@ -41,29 +41,71 @@ pub fn netlink_socket(protocol: i32, patience: Duration) -> io::Result<OwnedFd> 
     Ok(socket)
 }
 
-/// The same in another network namespace: this thread enters it, opens the socket and goes back. Other threads notice nothing.
+/// The same in another network namespace. See [`in_network`].
+///
+/// # Errors
+/// Those of [`in_network`] and of [`netlink_socket`].
+pub fn netlink_socket_in(namespace: BorrowedFd<'_>, protocol: i32, patience: Duration) -> io::Result<OwnedFd> {
+    in_network(namespace, || netlink_socket(protocol, patience))?
+}
+
+/// Does something in another network namespace: this thread enters it and goes back. Other threads notice nothing. What is below
+/// /proc/sys/net is then that namespace's.
 ///
 /// It returns in the namespace that it was called in, or not at all: where the way back is barred (the kernel has no memory for
 /// one more attempt of many) the process is aborted, for a root process that goes on in a container's namespace would take
 /// the container's network for the host's.
 ///
 /// # Errors
-/// EPERM without CAP_SYS_ADMIN; EINVAL when the descriptor is not of a network namespace; those of [`netlink_socket`]; and
-/// those of opening /proc/thread-self/ns/net, without which nothing is begun.
-pub fn netlink_socket_in(namespace: BorrowedFd<'_>, protocol: i32, patience: Duration) -> io::Result<OwnedFd> {
+/// EPERM without CAP_SYS_ADMIN; EINVAL when the descriptor is not of a network namespace; and those of opening
+/// /proc/thread-self/ns/net, without which nothing is begun.
+pub fn in_network<T>(namespace: BorrowedFd<'_>, what: impl FnOnce() -> T) -> io::Result<T> {
     let home = File::open("/proc/thread-self/ns/net")?;
     enter(namespace)?;
-    let socket = netlink_socket(protocol, patience);
-    let mut pause = Duration::from_millis(1);
-    while let Err(error) = enter(home.as_fd()) {
-        if pause > Duration::from_secs(2) {
-            eprintln!("cannot go back to the host's network namespace: {error}");
-            std::process::abort();
+    // Also where `what` panics.
+    let back = Back(home);
+    let done = what();
+    drop(back);
+    Ok(done)
+}
+
+/// The namespace that the thread returns to when this is dropped.
+struct Back(File);
+
+impl Drop for Back {
+    fn drop(&mut self) {
+        let mut pause = Duration::from_millis(1);
+        while let Err(error) = enter(self.0.as_fd()) {
+            if pause > Duration::from_secs(2) {
+                eprintln!("cannot go back to the host's network namespace: {error}");
+                std::process::abort();
+            }
+            sleep(pause);
+            pause *= 2;
         }
-        sleep(pause);
-        pause *= 2;
     }
-    socket
+}
+
+/// The number of this thread's network namespace, which no other one gets until the host is started anew (Linux 5.14).
+///
+/// # Errors
+/// ENOPROTOOPT where the kernel does not know it; those of socket(2).
+pub fn network_cookie() -> io::Result<u64> {
+    const SO_NETNS_COOKIE: libc::c_int = 71;
+    // SAFETY: no pointers are passed.
+    let fd = unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel just returned this descriptor, and nobody else has it.
+    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    let mut cookie = 0_u64;
+    let mut size = size_of::<u64>() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `size` bytes to `cookie`, which has as many.
+    let done = unsafe {
+        libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, SO_NETNS_COOKIE, (&raw mut cookie).cast(), &raw mut size)
+    };
+    if done == 0 { Ok(cookie) } else { Err(io::Error::last_os_error()) }
 }
 
 /// The calling thread only.

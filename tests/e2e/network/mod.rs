@@ -1,0 +1,7 @@
+//! The isolators for the containers' network, on hosts made of network namespaces.
+
+pub mod bed;
+mod mapped;
+mod ports;
+mod recovered;
+mod refused;
