@@ -176,7 +176,8 @@ impl Bed {
         let left: Vec<&str> =
             filters.lines().filter(|line| line.contains("fh ") && !line.contains("ht divisor")).collect();
         assert!(left.len() <= 1, "{filters}");
-        assert!(!filters.contains("redirect") && !filters.contains("mirror"), "{filters}");
+        let lower = filters.to_lowercase();
+        assert!(!lower.contains("redirect") && !lower.contains("mirror"), "{filters}");
         assert!(!self.host.run("tc filter show dev eth0 parent ffff:").contains("pref"), "{filters}");
     }
 }
@@ -233,6 +234,19 @@ pub fn ephemeral(net: &Net) -> (u16, u16) {
     (numbers[0], numbers[1])
 }
 
+/// Tries again for a while: what another test is just about to execute may still hold a descriptor of ours.
+fn bound<T>(mut bind: impl FnMut() -> std::io::Result<T>) -> T {
+    let end = Instant::now() + patient(PATIENCE);
+    loop {
+        match bind() {
+            Err(e) if e.raw_os_error() == Some(libc::EADDRINUSE) && Instant::now() < end => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            result => return result.unwrap(),
+        }
+    }
+}
+
 fn at(address: Ipv4Addr, port: u16) -> SocketAddr {
     SocketAddrV4::new(address, port).into()
 }
@@ -241,7 +255,7 @@ fn at(address: Ipv4Addr, port: u16) -> SocketAddr {
 /// sees it.
 pub fn tcp(from: &Net, to: &Net, address: Ipv4Addr, port: u16, expected: bool) -> Option<SocketAddr> {
     let patience = if expected { patient(PATIENCE) } else { DOUBT };
-    let listener = to.within(|| TcpListener::bind(at(Ipv4Addr::UNSPECIFIED, port)).unwrap());
+    let listener = to.within(|| bound(|| TcpListener::bind(at(Ipv4Addr::UNSPECIFIED, port))));
     listener.set_nonblocking(true).unwrap();
     thread::scope(|scope| {
         let server = scope.spawn(|| {
@@ -280,7 +294,7 @@ pub fn udp(from: &Net, to: &Net, address: Ipv4Addr, port: u16, expected: bool) -
 /// The same for one of this length.
 pub fn udp_of(from: &Net, to: &Net, address: Ipv4Addr, port: u16, length: usize, expected: bool) -> Option<SocketAddr> {
     let patience = if expected { patient(PATIENCE) } else { DOUBT };
-    let server = to.within(|| UdpSocket::bind(at(Ipv4Addr::UNSPECIFIED, port)).unwrap());
+    let server = to.within(|| bound(|| UdpSocket::bind(at(Ipv4Addr::UNSPECIFIED, port))));
     let client = from.within(|| UdpSocket::bind(at(Ipv4Addr::UNSPECIFIED, 0)).unwrap());
     server.set_read_timeout(Some(patience)).unwrap();
     client.set_read_timeout(Some(patience)).unwrap();

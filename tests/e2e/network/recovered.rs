@@ -45,7 +45,9 @@ fn state(bed: &Bed) -> Vec<String> {
     let names = ["all/rp_filter", "lo/rp_filter", "lo/route_localnet", "lo/accept_local", "all/send_redirects"];
     let mut all: Vec<_> = names.map(|name| bed.host.setting(&format!("ipv4/conf/{name}"))).into();
     all.push(bed.host.run("tc qdisc show"));
-    all.push(bed.host.run("ip -o link show"));
+    // Nobody can give lo the address again that it has from the start.
+    let links = bed.host.run("ip -o link show");
+    all.extend(links.lines().map(|line| line.split(" link/loopback").next().unwrap().to_owned()));
     all.push(bed.filters_or_nothing());
     all
 }

@@ -30,7 +30,7 @@ fn flags_that_do_not_go_together_with_the_host() {
     let bed = bed!();
     let refused = |flags: &[&str]| {
         let agent = flags.iter().fold(bed.agent(), |builder, flag| builder.flag(flag)).build();
-        agent.task("true").refused()
+        agent.task("true").try_launch().1.refused()
     };
     assert_says(&refused(&["--ephemeral_ports=[50000-60000]"]), &["50000-60000", "57345-61000", "ip_local_port_range"]);
     assert_says(&refused(&["--ephemeral_ports=[40001-40010]"]), &["no block of 1024 ports"]);

@@ -168,7 +168,8 @@ pub(super) fn tear_down(socket: &mut Socket, locked: Locked) -> Result<()> {
     let Some(before) = &locked.registry.host else { return locked.remove() };
     if let Some(lo) = Link::named(socket, &before.lo)? {
         filters::remove(socket, lo.device(), &[no_ports()])?;
-        let mac = <[u8; 6]>::try_from(before.mac.as_slice()).ok().map(Mac);
+        // The kernel does not take the address that lo has from the start; with another one it works as well.
+        let mac = <[u8; 6]>::try_from(before.mac.as_slice()).ok().filter(|mac| *mac != [0; 6]).map(Mac);
         let change = link::Change { mac, mtu: Some(before.mtu), ..link::Change::default() };
         socket.perform(&link::change(lo.device(), &change))?;
         if before.lo_ingress_made {
