@@ -59,6 +59,13 @@ fn what_it_sends_comes_from_the_hosts_address_and_its_own_ports() {
         server.recv_from(&mut [0; 9]).is_ok()
     };
     assert!(from(first + 7));
+    // Nor under another address.
+    inside.run("ip addr add 10.77.0.99/24 dev eth0");
+    let server = bed.peer.within(|| bound(|| std::net::UdpSocket::bind((PEER, 9998))));
+    server.set_read_timeout(Some(std::time::Duration::from_millis(300))).unwrap();
+    let other = std::net::Ipv4Addr::new(10, 77, 0, 99);
+    inside.within(|| bound(|| std::net::UdpSocket::bind((other, first + 9))).send_to(b"x", (PEER, 9998)).unwrap());
+    assert!(server.recv_from(&mut [0; 9]).is_err());
     assert!(!from(last + 1) && !from(31000));
 }
 

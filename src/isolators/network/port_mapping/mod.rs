@@ -33,7 +33,7 @@ use self::inside::{ETH0, Given};
 use self::ranges::Ports;
 use self::registry::{Locked, Range};
 use self::rules::{Ends, blocks, from_container, from_ports};
-use self::shared::{Request, attach, check_others, register, release};
+use self::shared::{Request, attach, check_others, forget_dead, register, release};
 use crate::config::{self, Launcher};
 use crate::error::{Error, Result};
 use crate::isolator::{self, Container, Isolator, Preparation};
@@ -66,7 +66,9 @@ pub fn teardown() -> Result<()> {
     if !nix::unistd::geteuid().is_root() {
         return Err(Error::Refused("only root can change the host's network".into()));
     }
-    let Some(locked) = Locked::take_existing()? else { return Ok(()) };
+    let Some(mut locked) = Locked::take_existing()? else { return Ok(()) };
+    let mut socket = Socket::route()?;
+    forget_dead(&mut socket, &mut locked)?;
     let names: Vec<&str> = locked.registry.containers.iter().map(|entry| entry.container.as_str()).collect();
     if !names.is_empty() {
         return Err(Error::Refused(format!(
@@ -74,7 +76,7 @@ pub fn teardown() -> Result<()> {
             names.join(", ")
         )));
     }
-    host::tear_down(&mut Socket::route()?, locked)
+    host::tear_down(&mut socket, locked)
 }
 
 /// The container's state directory as the registry has it: which agent's it is.

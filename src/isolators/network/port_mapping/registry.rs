@@ -25,6 +25,9 @@ const LOCK: &str = "lock";
 const FILE: &str = "registry";
 const NEXT: &str = ".registry";
 
+/// How often it may be removed by a teardown while we wait for it.
+const TRIES: u32 = 1000;
+
 /// Fields may only be added.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Registry {
@@ -173,7 +176,7 @@ impl Locked {
     fn take_at(root: &Path, name: &str) -> Result<Locked> {
         let directory = root.join(name);
         let path = directory.join(LOCK);
-        loop {
+        for _ in 0..TRIES {
             for directory in [root, &directory] {
                 own_directory(directory)?;
             }
@@ -190,6 +193,7 @@ impl Locked {
                 return Ok(Locked { directory, _lock: file, registry });
             }
         }
+        Err(Error::Refused(format!("{} cannot be made, or somebody keeps removing it", directory.display())))
     }
 
     /// Writes what has been changed.

@@ -94,7 +94,8 @@ pub(super) fn from_ports(ends: &Ends, blocks: &[PortBlock]) -> Vec<Rule> {
         [
             rule(FOR_IP, keys.clone().destination(ends.address), ends.lo),
             rule(FOR_IP, keys.clone().destination(LOCALHOST), ends.lo),
-            rule(FOR_IP_LOW, keys, ends.eth0),
+            // Nobody else's address, nor one that means this host.
+            rule(FOR_IP_LOW, keys.source(ends.address), ends.eth0),
         ]
     });
     each.collect()

@@ -38,7 +38,10 @@ pub(super) fn register(
     request: &Request<'_>,
     flags: &config::Network,
 ) -> Result<Ports> {
-    forget_dead(socket, locked, request)?;
+    if let Some(entry) = locked.registry.of(request.container, request.state).cloned() {
+        release(socket, locked, &entry)?;
+    }
+    forget_dead(socket, locked)?;
     let known = &locked.registry.containers;
     if let Some(other) = known.iter().find(|entry| entry.link == request.link) {
         return Err(Error::Refused(format!(
@@ -94,13 +97,15 @@ pub(super) fn check_others(known: &[Entry], container: &str, state: &str, ports:
     Ok(())
 }
 
-/// Undoes what is left of containers whose state is gone, and of an earlier one of this id. One that still has its link is left
-/// alone: its state may be where we cannot see it.
-fn forget_dead(socket: &mut Socket, locked: &mut Locked, request: &Request<'_>) -> Result<()> {
+/// Undoes what is left of containers whose state is gone. One that still has its link is left alone: its state may be where we
+/// cannot see it.
+///
+/// # Errors
+/// The kernel's.
+pub(super) fn forget_dead(socket: &mut Socket, locked: &mut Locked) -> Result<()> {
     let mut dead = Vec::new();
     for entry in &locked.registry.containers {
-        let again = entry.container == request.container && entry.state == request.state;
-        if again || (!Path::new(&entry.state).exists() && Link::named(socket, &entry.link)?.is_none()) {
+        if !Path::new(&entry.state).exists() && Link::named(socket, &entry.link)?.is_none() {
             dead.push(entry.clone());
         }
     }
