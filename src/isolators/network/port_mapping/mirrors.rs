@@ -46,7 +46,7 @@ pub(super) fn shared(address: Ipv4Addr, members: &[(u32, u32)]) -> BTreeMap<(u16
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
     use crate::netlink::action::Action;
     use proptest::prelude::*;
