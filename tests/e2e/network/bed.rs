@@ -298,7 +298,9 @@ pub fn udp_of(from: &Net, to: &Net, address: Ipv4Addr, port: u16, length: usize,
     let client = from.within(|| UdpSocket::bind(at(Ipv4Addr::UNSPECIFIED, 0)).unwrap());
     server.set_read_timeout(Some(patience)).unwrap();
     client.set_read_timeout(Some(patience)).unwrap();
-    client.send_to(&vec![7; length], at(address, port)).ok()?;
+    // Where they are taken for ports they are 31000, and so no port where they are cut off.
+    let payload: Vec<u8> = [0x79, 0x18].into_iter().cycle().take(length).collect();
+    client.send_to(&payload, at(address, port)).ok()?;
     let mut said = vec![0; 65536];
     let (count, who) = server.recv_from(&mut said).ok()?;
     server.send_to(&said[..count], who).ok()?;

@@ -74,6 +74,15 @@ fn talk(bed: &Bed, inside: &Net, stop: &AtomicBool, said: &AtomicU32) {
     });
 }
 
+/// Ends the talking, also where the test has failed: else it would wait for it for ever.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn many_come_and_go_at_once_and_nobody_else_notices() {
     let bed = bed!();
@@ -83,6 +92,7 @@ fn many_come_and_go_at_once_and_nobody_else_notices() {
     let (stop, said) = (AtomicBool::new(false), AtomicU32::new(0));
     let before = bed.filters();
     thread::scope(|scope| {
+        let stopping = Stop(&stop);
         let talking = scope.spawn(|| talk(&bed, &inside, &stop, &said));
         for _ in 0..ROUNDS {
             let begin = said.load(Ordering::Relaxed);
@@ -100,7 +110,7 @@ fn many_come_and_go_at_once_and_nobody_else_notices() {
             assert_eq!(bed.links().len(), 3, "{:?}", bed.links());
             assert!(said.load(Ordering::Relaxed) > begin, "a connection stands still");
         }
-        stop.store(true, Ordering::Relaxed);
+        drop(stopping);
         talking.join().unwrap();
     });
     // All of the others' is gone, and all of this one's is there.

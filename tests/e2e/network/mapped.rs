@@ -135,6 +135,8 @@ fn fragments_and_options_reach_nobody() {
     assert!(udp_of(&bed.peer, &inside, HOST, 31000, 1400, true).is_some());
     assert_eq!(udp_of(&bed.peer, &inside, HOST, 31000, 4000, false), None);
     assert_eq!(udp_of(&inside, &bed.peer, PEER, 53, 4000, false), None);
+    // And the host loses none, whatever stands where ports would be.
+    assert!(udp_of(&bed.peer, &bed.host, HOST, 8080, 4000, true).is_some());
     // As much as one likes by TCP.
     reaches(&bed.peer, &inside, HOST, 31000);
     let (first, _) = ephemeral(&inside);
