@@ -77,20 +77,21 @@ fn lowest(
     Ok(None)
 }
 
-/// Whether the directory still is of this project. Its owner may change that, unless a filter of system calls forbids it.
+/// Whether the directory still is of this project, with what will be made in it. Its owner may change both, unless a filter of
+/// system calls forbids it.
 ///
 /// # Errors
 /// When it is not.
 pub(super) fn confirm(spot: &Spot, project: &Project) -> Result<()> {
-    let found = spot.project()?.id;
-    if found == project.id {
+    let found = spot.project()?;
+    let what = if found.id != project.id {
+        format!("changed the project id of {} from {} to {}", spot.path().display(), project.id, found.id)
+    } else if !found.inherited {
+        format!("taken from {} that what is made in it gets its project id (`chattr -P`)", spot.path().display())
+    } else {
         return Ok(());
-    }
-    Err(Error::Refused(format!(
-        "somebody has changed the project id of {} from {} to {found}: its quota does not hold any more",
-        spot.path().display(),
-        project.id
-    )))
+    };
+    Err(Error::Refused(format!("somebody has {what}: its quota does not hold any more")))
 }
 
 /// Takes a project's limits away. One whose directory is gone, or of another project, is left alone: its id may be somebody
