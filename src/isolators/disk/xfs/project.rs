@@ -42,9 +42,9 @@ pub(super) fn keep_or_claim(spot: &Spot, range: &ProjectRange) -> Result<u32> {
 fn take(spot: &Spot, range: &ProjectRange) -> Result<u32> {
     let _lock = spot.lock()?;
     let is_free = |id| spot.quota(id).map(|quota| quota.used == 0 && quota.inodes == 0);
-    // Who has another /run has another lock.
+    // Who has another /run has another lock. As long as we may not be alone the limit is not ours to change: one that a crash has
+    // left does not keep root from making the directory one of it, and ours replaces it.
     let is_alone = |id| {
-        spot.limit(id, (0, 0))?;
         spot.become_of(sys::Project { id, inherited: false })?;
         Ok(spot.quota(id)?.inodes <= 1)
     };
@@ -104,7 +104,7 @@ pub(super) fn release(project: &Project) -> Result<()> {
         Err(e) if e.is_not_found() => return Ok(()),
         spot => spot?,
     };
-    let _lock = spot.lock()?;
+    // As long as this directory is open, nobody gets its id.
     if spot.project()?.id == project.id {
         spot.limit(project.id, (0, 0))?;
     }

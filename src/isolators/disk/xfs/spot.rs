@@ -48,12 +48,13 @@ impl Spot {
         Ok(spot)
     }
 
-    /// Opens a directory that once was a project; no link is followed for the last name of its path.
+    /// Opens a directory that once was a project, perhaps by a link, as it was found at launch. Whoever changes something there
+    /// looks at its id first.
     ///
     /// # Errors
     /// When it is not there.
     pub(super) fn again(path: &Path) -> Result<Spot> {
-        let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW;
+        let flags = libc::O_PATH | libc::O_DIRECTORY;
         let found = File::options().read(true).custom_flags(flags).open(path).map_err(Error::path("open", path))?;
         Spot::enter(&found.into(), path)
     }
@@ -125,7 +126,7 @@ impl Spot {
         set_project(self.fd(), project).map_err(Error::path("give a project id to", &self.path))
     }
 
-    /// Held until it is dropped: nobody else of this host chooses ids on this file system, or takes limits away. The file
+    /// Held until it is dropped: nobody else of this host chooses ids on this file system. The file
     /// stays: by whom it is used cannot be known.
     pub(super) fn lock(&self) -> Result<File> {
         let path = PathBuf::from(format!("/run/mesos-ecp-xfs-{}-{}.lock", major(self.device), minor(self.device)));

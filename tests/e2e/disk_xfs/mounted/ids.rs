@@ -42,11 +42,17 @@ fn an_id_is_free_again_when_the_sandbox_is_deleted() {
     let third = launch();
     assert_eq!(id(&third), 5002);
     collect(&host, &first);
-    // Left behind by a crash.
-    host.disk.command("limit -p bsoft=1m bhard=1m 5000");
+    // Left behind by a crash, and less than what is there before the launch.
+    host.disk.command("limit -p bsoft=64k bhard=64k 5000");
     let script = script(&host, "put a 3");
-    let next = host.task(&script).launch();
-    assert_eq!(id(&next), 5000);
+    let task = host.task(&script);
+    let sandbox = task.sandbox();
+    fs::create_dir_all(sandbox.join("fetched")).unwrap();
+    for n in 0..4 {
+        fs::write(sandbox.join(format!("fetched/{n}")), vec![1; MB as usize]).unwrap();
+    }
+    let next = task.launch();
+    assert_eq!([sandbox.clone(), sandbox.join("fetched/3")].map(|path| project(&path)), [5000; 2]);
     next.complete().assert_status(0);
     assert_eq!(fs::metadata(next.path("a")).unwrap().len(), 3 * MB, "the limit is nobody's");
     second.destroy();
