@@ -21,20 +21,23 @@ pub(super) fn claim(spot: &Spot, range: &ProjectRange) -> Result<u32> {
     Ok(id)
 }
 
-/// The same, but one that has an id already keeps it.
+/// The same, but one that has an id of ours already keeps it. Its users may have given it another, of whomever they like: that one
+/// it does not keep.
 ///
 /// # Errors
 /// As [`claim`].
 pub(super) fn keep_or_claim(spot: &Spot, range: &ProjectRange) -> Result<u32> {
     let project = spot.project()?;
-    if !range.contains(project.id) {
-        return claim(spot, range);
+    let is_ours = range.contains(project.id) && spot.noted()? == Some(project.id);
+    let id = if is_ours { project.id } else { take(spot, range)? };
+    if !is_ours {
+        spot.note(id)?;
     }
     // Else it was cut short.
-    if !project.inherited {
-        mark(spot, project.id)?;
+    if !is_ours || !project.inherited {
+        mark(spot, id)?;
     }
-    Ok(project.id)
+    Ok(id)
 }
 
 /// Gives the directory the lowest id that is free, by which that is free no more. It is not inherited yet: that comes with the

@@ -7,7 +7,8 @@ use crate::disk_xfs::{ENFORCE, Host, MB, builder, builder_with, id, project, res
 use crate::refusals::assert_says;
 
 /// A file that is taken out, and one that is made after the directory has been told not to pass its id on.
-const LEAVE: &str = "PATH=$PATH:/usr/sbin; > big; xfs_io -r -c 'chproj 0' big 2>&1 | say; mkdir new; chattr -P new 2>&1 | say;
+const LEAVE: &str =
+    "PATH=$PATH:/usr/sbin; > big; xfs_io -r -c 'chproj 0' big 2>&1 | say; mkdir new; chattr -P new 2>&1 | say;
     > new/big; put big 6; put new/big 6; mark done; await go";
 
 /// The projects of the two.
