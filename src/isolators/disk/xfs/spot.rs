@@ -128,7 +128,7 @@ impl Spot {
 
     /// Makes the directory itself one of a project.
     pub(super) fn become_of(&self, project: Project) -> Result<()> {
-        set_project(self.fd(), project).map_err(Error::path("give a project id to", &self.path))
+        set_project(self.fd(), project).map(drop).map_err(Error::path("give a project id to", &self.path))
     }
 
     /// Writes down that this id was given to the directory by us.
