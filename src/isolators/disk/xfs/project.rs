@@ -60,7 +60,7 @@ fn take(spot: &Spot, range: &ProjectRange) -> Result<u32> {
     Err(Error::Refused(format!(
         "no project id is free: all {} of --xfs_project_range={range} are in use on the file system of {}; an id is in use until the \
          agent has deleted the sandbox or volume that has it, so widen the range or let the agent delete old sandboxes sooner \
-         (its --gc_delay)",
+         (its --gc_delay); `xfs_quota -x -c 'report -p -n -i'` lists the ids with the number of their files",
         range.ids().count(),
         spot.path().display()
     )))
