@@ -212,11 +212,9 @@ pub fn set_project(file: BorrowedFd<'_>, project: Project) -> io::Result<bool> {
     if (new.projid, new.xflags) == (old.projid, old.xflags) {
         return Ok(false);
     }
+    let request = libc::_IOW::<FileAttributes>(u32::from(b'X'), 32);
     // SAFETY: the kernel reads a fsxattr, which is what `new` is.
-    check(
-        unsafe { libc::ioctl(file.as_raw_fd(), libc::_IOW::<FileAttributes>(u32::from(b'X'), 32), &raw const new) }
-            .into(),
-    )?;
+    check(unsafe { libc::ioctl(file.as_raw_fd(), request, &raw const new) }.into())?;
     Ok(true)
 }
 
