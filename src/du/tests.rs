@@ -288,3 +288,65 @@ fn it_ends_though_directories_are_made_ahead_of_it() {
     assert!(made > 1000 && walk.patience == 0);
     assert!(Command::new("rm").args(["-rf", "--"]).arg(dir.path().join("d")).status().unwrap().success());
 }
+
+/// How often `m`, of two megabytes, is counted that is moved ahead of the walk whenever it was.
+fn times_counted(make: impl Fn(&Path)) -> u64 {
+    const SIZE: u64 = 2 << 20;
+    let dir = tempfile::tempdir().unwrap();
+    (0..60).for_each(|number| fs::create_dir(dir.path().join(format!("d{number}"))).unwrap());
+    // In the order in which a walk comes by.
+    let order: Vec<PathBuf> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    make(&order[0].join("m"));
+    let (mut at, mut counted) = (0, 0);
+    walk_steps(dir.path(), |walk| {
+        if walk.bytes() >= (counted + 1) * SIZE {
+            counted += 1;
+            if let Some(next) = order.get(at + 3) {
+                fs::rename(order[at].join("m"), next.join("m")).unwrap();
+                at += 3;
+            }
+        }
+    });
+    counted
+}
+
+fn walk_steps(top: &Path, mut each: impl FnMut(&Walk)) {
+    let mut walk = Walk::begin(File::open(top).unwrap().as_fd()).unwrap();
+    while !walk.advance(1).unwrap() {
+        each(&walk);
+    }
+}
+
+#[test]
+fn what_is_moved_ahead_does_not_count_twice() {
+    assert_eq!(times_counted(|path| fs::write(path, vec![1; 2 << 20]).unwrap()), 1);
+    let directory = |path: &Path| {
+        fs::create_dir(path).unwrap();
+        (0..40).for_each(|number| fs::write(path.join(number.to_string()), vec![1; 56 << 10]).unwrap());
+    };
+    assert_eq!(times_counted(directory), 1);
+}
+
+#[test]
+fn ways_back_that_are_changed_again_and_again_are_given_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let aside = dir.path().join("aside");
+    fs::create_dir(&aside).unwrap();
+    nest(dir.path(), 300, |_, _| {});
+    let mut walk = Walk::begin(File::open(dir.path()).unwrap().as_fd()).unwrap();
+    walk.patience = 2000;
+    let (mut deepest, mut moved) = (0, 0);
+    while !walk.advance(1).unwrap() {
+        let depth = walk.depth();
+        deepest = deepest.max(depth);
+        if depth < deepest && depth > 1 {
+            // Where it is goes elsewhere, so that the way back is not there any more.
+            deepest = depth;
+            let here = dir.path().join(vec!["d"; depth - 1].join("/"));
+            moved += usize::from(fs::rename(here, aside.join(depth.to_string())).is_ok());
+        }
+    }
+    // Each way from the top takes hundreds of steps.
+    assert!((5..60).contains(&moved) && walk.patience == 0, "{moved}");
+    assert!(Command::new("rm").args(["-rf", "--"]).arg(&aside).arg(dir.path().join("d")).status().unwrap().success());
+}

@@ -15,9 +15,13 @@ use crate::sys::{Looked, look};
 /// So many of the deepest directories are open. Those above are opened again on the way back.
 const WINDOW: usize = 16;
 
-/// So many directories are entered that were made, moved or changed after the walk began, and each other one is come by at most
-/// once: so a walk ends, whoever makes directories ahead of it or moves them there. What is left out is found by the next.
-const CHANGED: u32 = 1 << 20;
+/// So many directories are entered that were made, moved or changed after the walk began, and so many are opened again on ways
+/// back that somebody has changed. All others are entered once. So a walk ends, whoever makes directories ahead of it or moves them
+/// there; what is left out is found by the next.
+const PATIENCE: u32 = 1 << 20;
+
+/// Files of so many blocks (1 MiB) are remembered, as those with several names are: one that is moved ahead must not count twice.
+const LARGE: u64 = 2048;
 
 /// A walk through a directory tree that is under way, or done.
 #[derive(Debug)]
@@ -29,15 +33,13 @@ pub struct Walk {
     /// The last of them.
     open: VecDeque<Open>,
     spare: Vec<Buffer>,
-    counted: Inodes,
+    known: Inodes,
     blocks: u64,
     unreadable: u64,
     /// Seconds since 1970, and nanoseconds.
     began: (i64, u32),
-    /// How many changed directories may still be entered.
+    /// What is left of [`PATIENCE`].
     pub(super) patience: u32,
-    /// O_NOATIME, as long as it is allowed: only to who owns a directory.
-    unnoticed: i32,
 }
 
 /// What became of an attempt to enter a directory.
@@ -56,24 +58,22 @@ impl Walk {
     /// # Errors
     /// When it cannot be read.
     pub fn begin(top: BorrowedFd<'_>) -> io::Result<Walk> {
-        let mut unnoticed = libc::O_NOATIME;
-        let top = open(top, c".", &mut unnoticed)?;
+        let top = open(top, c".")?;
         let found = look(top.as_fd(), c"")?;
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let began = (i64::try_from(now.as_secs()).unwrap_or(i64::MAX), now.subsec_nanos());
-        let first = Open::new(open(top.as_fd(), c".", &mut unnoticed)?, Buffer::new());
+        let first = Open::new(open(top.as_fd(), c".")?, Buffer::new());
         Ok(Walk {
             top,
             mount: found.mount,
             levels: vec![Level::of(&found)],
             open: VecDeque::from([first]),
             spare: Vec::new(),
-            counted: Inodes::default(),
+            known: Inodes::default(),
             blocks: found.blocks,
             unreadable: 0,
             began,
-            patience: CHANGED,
-            unnoticed,
+            patience: PATIENCE,
         })
     }
 
@@ -108,6 +108,11 @@ impl Walk {
         self.open.len() + 1
     }
 
+    #[cfg(test)]
+    pub(super) fn depth(&self) -> usize {
+        self.levels.len()
+    }
+
     /// Counts the next entry of the deepest directory; false when it has no more.
     fn one(&mut self) -> io::Result<bool> {
         let Some(here) = self.open.back_mut() else { return Ok(false) };
@@ -124,47 +129,57 @@ impl Walk {
         if matches!(entry.name.to_bytes(), b"." | b"..") {
             return Ok(true);
         }
-        let mut entered = match entry.kind {
-            libc::DT_DIR => enter(directory, entry.name, &mut self.unnoticed)?,
-            _ => Entered::NoDirectory,
-        };
-        if !matches!(entered, Entered::Yes(..) | Entered::Nothing) {
-            let found = match look(directory, entry.name) {
-                Ok(found) if found.mount == self.mount => found,
-                // Something is mounted on it.
-                Ok(_) => return Ok(true),
-                Err(e) => {
-                    self.unreadable += u64::from(!is_gone(&e));
+        let mut found = None;
+        if entry.kind != libc::DT_DIR {
+            match look(directory, entry.name) {
+                Ok(looked) if looked.mount == self.mount => found = Some(looked),
+                // Something is mounted on it, or it is gone.
+                Ok(_) => {}
+                Err(e) => self.unreadable += u64::from(!is_gone(&e)),
+            }
+        }
+        // Of what its directory does not say what it is, too.
+        if entry.kind == libc::DT_DIR || found.is_some_and(|found| found.is_directory) {
+            match enter(directory, entry.name)? {
+                Entered::Yes(fd, below) => {
+                    let (before, after) = (entry.before, entry.after);
+                    self.enter(fd, &below, before, after);
                     return Ok(true);
                 }
-            };
-            match entered {
-                // Its directory did not say, or it has just become one.
-                Entered::NoDirectory if found.is_directory => {
-                    entered = enter(directory, entry.name, &mut self.unnoticed)?;
-                }
-                Entered::Unreadable => {
-                    self.unreadable += 1;
-                    self.blocks = self.blocks.saturating_add(found.blocks);
-                }
-                _ if found.links < 2 || self.counted.insert(found.device, found.inode) => {
-                    self.blocks = self.blocks.saturating_add(found.blocks);
-                }
-                _ => {}
+                Entered::Nothing => return Ok(true),
+                Entered::NoDirectory => {}
+                Entered::Unreadable => self.unreadable += 1,
             }
+            found = look(directory, entry.name).ok().filter(|found| found.mount == self.mount);
         }
-        if let Entered::Yes(fd, found) = entered {
-            self.blocks = self.blocks.saturating_add(found.blocks);
-            let changed = found.changed > self.began;
-            if !changed || self.patience > 0 {
-                self.patience -= u32::from(changed);
-                if let Some(level) = self.levels.last_mut() {
-                    (level.before, level.after) = (entry.before, entry.after);
-                }
-                self.descend(fd, &found);
-            }
+        if let Some(found) = found {
+            self.count(&found);
         }
         Ok(true)
+    }
+
+    /// A directory is entered once: who moves it ahead of the walk gets no second one.
+    fn enter(&mut self, fd: OwnedFd, found: &Looked, before: i64, after: i64) {
+        if !self.known.insert(found.device, found.inode) {
+            return;
+        }
+        self.blocks = self.blocks.saturating_add(found.blocks);
+        let changed = found.changed > self.began;
+        if changed && self.patience == 0 {
+            return;
+        }
+        self.patience -= u32::from(changed);
+        if let Some(level) = self.levels.last_mut() {
+            (level.before, level.after) = (before, after);
+        }
+        self.descend(fd, found);
+    }
+
+    fn count(&mut self, found: &Looked) {
+        let once = found.links < 2 && found.blocks < LARGE;
+        if once || found.is_directory || self.known.insert(found.device, found.inode) {
+            self.blocks = self.blocks.saturating_add(found.blocks);
+        }
     }
 
     fn descend(&mut self, fd: OwnedFd, found: &Looked) {
@@ -184,40 +199,47 @@ impl Walk {
         let Some((left, buffer)) = self.open.pop_back().map(Open::into_parts) else { return Ok(()) };
         self.spare.push(buffer);
         let Some(above) = self.levels.last().copied().filter(|_| self.open.is_empty()) else { return Ok(()) };
-        let found = open(left.as_fd(), c"..", &mut self.unnoticed)
-            .and_then(|fd| look(fd.as_fd(), c"").map(|found| (fd, found)))
-            .ok()
-            .filter(|(_, found)| above.is(found));
-        // Not there: somebody moved it, or what was below it.
-        let fd = match found {
-            Some((fd, _)) => fd,
-            None => self.find_again()?,
+        let found = match enter(left.as_fd(), c"..")? {
+            Entered::Yes(fd, found) if above.is(&found) => Some(fd),
+            // Somebody moved it, or what was below it.
+            _ => self.find_again()?,
         };
         let position = self.levels.last().map_or(0, |level| level.after);
-        let buffer = self.buffer();
-        self.open.push_back(Open::from(fd, buffer, position)?);
+        match found {
+            Some(fd) => {
+                let buffer = self.buffer();
+                self.open.push_back(Open::from(fd, buffer, position)?);
+            }
+            // Not even the top can be read any more.
+            None => self.levels.clear(),
+        }
         Ok(())
     }
 
     /// Goes down from the top to the deepest level that is still where it was; those below are forgotten.
-    fn find_again(&mut self) -> io::Result<OwnedFd> {
-        let mut here = open(self.top.as_fd(), c".", &mut self.unnoticed)?;
+    fn find_again(&mut self) -> io::Result<Option<OwnedFd>> {
+        let Entered::Yes(mut here, _) = enter(self.top.as_fd(), c".")? else {
+            self.unreadable += 1;
+            return Ok(None);
+        };
         let mut found = 1;
         while let (Some(level), Some(next)) = (self.levels.get(found - 1).copied(), self.levels.get(found).copied()) {
-            let Some(below) = self.below(here.as_fd(), level.before, next)? else { break };
+            self.patience = self.patience.saturating_sub(1);
+            let below = if self.patience > 0 { self.below(here.as_fd(), level.before, next)? } else { None };
+            let Some(below) = below else { break };
             here = below;
             found += 1;
         }
         self.levels.truncate(found);
-        Ok(here)
+        Ok(Some(here))
     }
 
     /// The directory `next`, if it is still the entry at this position.
     fn below(&mut self, directory: BorrowedFd<'_>, position: i64, next: Level) -> io::Result<Option<OwnedFd>> {
-        let fd = open(directory, c".", &mut self.unnoticed)?;
+        let Entered::Yes(fd, _) = enter(directory, c".")? else { return Ok(None) };
         let Ok(mut list) = Open::from(fd, self.buffer(), position) else { return Ok(None) };
         let below = match list.next() {
-            Ok(Some((directory, entry))) => match enter(directory, entry.name, &mut self.unnoticed)? {
+            Ok(Some((directory, entry))) => match enter(directory, entry.name)? {
                 Entered::Yes(fd, found) if next.is(&found) => Some(fd),
                 _ => None,
             },
@@ -232,21 +254,19 @@ impl Walk {
     }
 }
 
-/// Opens a directory to be read. Nothing that is mounted below is entered, nor even asked anything.
-fn open(at: BorrowedFd<'_>, name: &CStr, unnoticed: &mut i32) -> io::Result<OwnedFd> {
+/// Opens a directory to be read, without a change of its access time where that is allowed: to who owns it. Nothing that is
+/// mounted below is entered, nor even asked anything.
+fn open(at: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
     const FLAGS: i32 = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOFOLLOW | libc::O_NONBLOCK;
     const RESOLVE: u64 = libc::RESOLVE_NO_XDEV | libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_MAGICLINKS;
-    match openat2(at, name, FLAGS | *unnoticed, 0, RESOLVE) {
-        Err(e) if e.raw_os_error() == Some(libc::EPERM) && *unnoticed != 0 => {
-            *unnoticed = 0;
-            openat2(at, name, FLAGS, 0, RESOLVE)
-        }
+    match openat2(at, name, FLAGS | libc::O_NOATIME, 0, RESOLVE) {
+        Err(e) if e.raw_os_error() == Some(libc::EPERM) => openat2(at, name, FLAGS, 0, RESOLVE),
         opened => opened,
     }
 }
 
-fn enter(at: BorrowedFd<'_>, name: &CStr, unnoticed: &mut i32) -> io::Result<Entered> {
-    let opened = open(at, name, unnoticed).and_then(|fd| look(fd.as_fd(), c"").map(|found| (fd, found)));
+fn enter(at: BorrowedFd<'_>, name: &CStr) -> io::Result<Entered> {
+    let opened = open(at, name).and_then(|fd| look(fd.as_fd(), c"").map(|found| (fd, found)));
     match opened {
         Ok((fd, found)) => Ok(Entered::Yes(fd, found)),
         Err(e) => match e.raw_os_error() {

@@ -2,6 +2,7 @@
 //!
 //! Only calls that nix does not wrap, or that must be made between clone and exec, stand here.
 
+mod attribute;
 mod bpf;
 mod child;
 mod clone;
@@ -22,6 +23,7 @@ mod setup;
 mod timer;
 mod user_namespace;
 
+pub use attribute::{attribute, set_attribute};
 pub use bpf::{Instruction, attach_device_program, load_device_program};
 pub use child::{ChildStep, Wrong};
 pub use clone::{ChildFailure, Clone, Cloned, Credentials, clone_held};

@@ -199,22 +199,23 @@ pub fn project_of(file: BorrowedFd<'_>) -> io::Result<Project> {
     Ok(Project { id: found.projid, inherited: found.xflags & FS_XFLAG_PROJINHERIT != 0 })
 }
 
-/// Makes an open file or directory (not O_PATH) one of a project.
+/// Makes an open file or directory (not O_PATH) one of a project. False: it is one already, and nothing was done.
 ///
 /// # Errors
 /// EPERM for who is not its owner; EINVAL in a user namespace; ENOTTY where there are no projects.
-pub fn set_project(file: BorrowedFd<'_>, project: Project) -> io::Result<()> {
-    let mut new = attributes(file)?;
-    new.projid = project.id;
-    new.xflags &= !FS_XFLAG_PROJINHERIT;
+pub fn set_project(file: BorrowedFd<'_>, project: Project) -> io::Result<bool> {
+    let old = attributes(file)?;
+    let mut new = FileAttributes { projid: project.id, xflags: old.xflags & !FS_XFLAG_PROJINHERIT, ..old };
     if project.inherited {
         new.xflags |= FS_XFLAG_PROJINHERIT;
     }
+    if (new.projid, new.xflags) == (old.projid, old.xflags) {
+        return Ok(false);
+    }
+    let request = libc::_IOW::<FileAttributes>(u32::from(b'X'), 32);
     // SAFETY: the kernel reads a fsxattr, which is what `new` is.
-    check(
-        unsafe { libc::ioctl(file.as_raw_fd(), libc::_IOW::<FileAttributes>(u32::from(b'X'), 32), &raw const new) }
-            .into(),
-    )
+    check(unsafe { libc::ioctl(file.as_raw_fd(), request, &raw const new) }.into())?;
+    Ok(true)
 }
 
 /// Lets the file system of an open directory (not O_PATH) give back what it has reserved for files of a project that grow

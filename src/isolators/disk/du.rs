@@ -18,7 +18,7 @@ use super::schedule::Schedule;
 use super::turns::Turns;
 use super::walker::{Measured, Report};
 use crate::error::{Error, Result};
-use crate::isolator::{Container, Facts, Isolator, Watch, Watched};
+use crate::isolator::{Container, Facts, Isolator, Limitation, Preparation, Watch, Watched};
 use crate::isolators::Settings;
 use crate::protocol::mesos::ResourceStatistics;
 
@@ -51,7 +51,7 @@ impl Du {
 
     fn begin(&self, container: &Container<'_>, schedule: Schedule, looking: &mut Looking) -> Result<()> {
         let places = quotas(container, self.work_dir.as_deref())?.into_iter().map(|quota| quota.place);
-        looking.walk(places.collect(), Turns::new(&runtime_dir(container)?, schedule.walkers))
+        looking.walk(places.collect(), Turns::open(&runtime_dir(container)?, schedule.walkers)?)
     }
 
     fn reported(
@@ -110,6 +110,12 @@ impl Isolator for Du {
         Ok(self.schedule.facts())
     }
 
+    /// Makes the file of turns while there is room for it.
+    fn prepare(&self, container: &Container<'_>, facts: &Facts) -> Result<Preparation> {
+        Turns::open(&runtime_dir(container)?, Schedule::of(facts)?.walkers)?;
+        Ok(Preparation::default())
+    }
+
     fn watch(&self, _container: &Container<'_>, facts: &Facts) -> Result<Vec<Watch>> {
         let looking = Looking::new(FIRST.min(Schedule::of(facts)?.interval))?;
         let watch = looking.watch()?;
@@ -135,6 +141,12 @@ impl Isolator for Du {
         })
     }
 
+    /// There is nothing more to be looked at, and nobody shall wait for that.
+    fn verdict(&self, _container: &Container<'_>, _facts: &Facts) -> Result<Option<Limitation>> {
+        self.looking.replace(None);
+        Ok(None)
+    }
+
     fn usage(&self, container: &Container<'_>, _facts: &Facts, statistics: &mut ResourceStatistics) -> Result<()> {
         statistics.disk_limit_bytes = sandbox_limit(container.resources);
         if let Some(figures) = container.figures(NAME)? {
@@ -146,8 +158,8 @@ impl Isolator for Du {
 
 /// What is to be said of a place.
 fn problem(place: &Place, found: &Measured) -> Option<String> {
-    let unread = |count| format!("{}: {count} files or directories cannot be looked at and do not count", place.name());
-    found.failed.clone().or_else(|| (found.unreadable > 0).then(|| unread(found.unreadable)))
+    let unread = || format!("{}: some files or directories cannot be looked at and do not count", place.name());
+    found.failed.clone().or_else(|| (found.unreadable > 0).then(unread))
 }
 
 /// `<runtime_dir>/<agent>/<boot>/live/<id>` is where a container's state is.

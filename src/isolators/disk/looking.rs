@@ -15,9 +15,12 @@ use crate::error::{Error, Result};
 use crate::isolator::Watch;
 use crate::sys::{set_timer, timer};
 
-/// A walker that reports nothing for so long hangs on a disk that does not answer, or waits behind others that do. (What takes
-/// longer, but goes on, reports with each of its turns.)
-const PATIENCE: Duration = Duration::from_secs(600);
+/// A walker that has its turn and reports nothing for so long hangs on a disk that does not answer. (What takes longer, but goes
+/// on, reports at the end of each turn, which is much shorter.)
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// As good as for ever: how long it waits for its turn.
+const LONG: Duration = Duration::from_secs(1 << 31);
 
 /// Between walks, or in one.
 #[derive(Debug)]
@@ -81,12 +84,11 @@ impl Looking {
         let Some(walk) = &self.walk else { return Ok(if expired { Event::Due } else { Event::Nothing }) };
         match walk.walker.report() {
             Ok(Some(report)) => {
-                self.wake_after(PATIENCE)?;
+                self.wake_after(if report.waits { LONG } else { PATIENCE })?;
                 Ok(Event::Report(report))
             }
             Ok(None) if expired => Ok(Event::Lost(Error::Refused(format!(
-                "the process that looks at disk usage has reported nothing for {PATIENCE:?} and is killed: does a disk not \
-                 answer?"
+                "the process that looks at disk usage has reported nothing for {PATIENCE:?} and is killed: a disk does not answer"
             )))),
             Ok(None) => Ok(Event::Nothing),
             Err(e) => Ok(Event::Lost(e)),
@@ -102,7 +104,7 @@ impl Looking {
         let polled = self.all.add(walker.fd(), EpollEvent::new(EpollFlags::EPOLLIN, 1));
         polled.map_err(Error::system("wait for a report about disk usage"))?;
         self.walk = Some(Walk { walker, places });
-        self.wake_after(PATIENCE)
+        self.wake_after(LONG)
     }
 
     /// Those of the walk under way.

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::fs::File;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,31 +12,35 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use nix::sys::stat::futimens;
+use nix::sys::time::TimeSpec;
 
 use crate::error::{Error, Result};
 
 /// Right below runtime_dir: for all agents that share that.
 const FILE: &str = "disk-walkers";
 
-/// Where they are given out. The file is empty: its bytes are only locked, the first one by who is next in turn, each of the
-/// others by who walks. The kernel lets those who wait for a lock have it one after the other, and lets go of those of the dead.
-#[derive(Debug, Clone)]
+/// Where they are given out, opened for one walker. The file is empty: its bytes are only locked, the first one by who is next in
+/// turn, each of the others by who walks. The kernel lets those who wait for a lock have it one after the other. A lock is the open
+/// file's, which the supervisor and its walker share: it ends with both of them, or when one of them says so.
+#[derive(Debug)]
 pub(super) struct Turns {
-    file: PathBuf,
+    file: File,
+    path: PathBuf,
     walkers: u64,
 }
 
 /// A turn, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Turn {
-    file: File,
+pub(super) struct Turn<'a> {
+    turns: &'a Turns,
     byte: i64,
 }
 
-impl Drop for Turn {
+impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        // Whoever hears of the file's being closed must find the lock gone.
-        let _ = lock(&self.file, libc::F_UNLCK, self.byte, false);
+        let _ = lock(&self.turns.file, libc::F_UNLCK, self.byte, 1, false);
+        self.turns.tell();
     }
 }
 
@@ -50,33 +54,50 @@ const NEXT: i64 = 0;
 
 impl Turns {
     /// As many turns at a time as `walkers`; others may think of another number.
-    pub(super) fn new(runtime_dir: &Path, walkers: u64) -> Turns {
-        Turns { file: runtime_dir.join(FILE), walkers }
+    ///
+    /// # Errors
+    /// When the file cannot be opened or made.
+    pub(super) fn open(runtime_dir: &Path, walkers: u64) -> Result<Turns> {
+        let path = runtime_dir.join(FILE);
+        let open = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+        Ok(Turns { file: open.map_err(Error::path("open", &path))?, path, walkers })
+    }
+
+    /// The same, in the process that walks: with its own descriptor of the same open file.
+    pub(super) fn of_walker(file: OwnedFd, path: PathBuf, walkers: u64) -> Turns {
+        Turns { file: file.into(), path, walkers }
+    }
+
+    /// What [`Turns::of_walker`] takes.
+    ///
+    /// # Errors
+    /// Want of descriptors.
+    pub(super) fn for_walker(&self) -> Result<(OwnedFd, PathBuf, u64)> {
+        let file = self.file.try_clone().map_err(Error::path("duplicate the descriptor of", &self.path))?;
+        Ok((file.into(), self.path.clone(), self.walkers))
     }
 
     /// Waits until it is this process's turn, however long that may be.
     ///
     /// # Errors
-    /// When the file cannot be made or locked.
-    pub(super) fn take(&self) -> Result<Turn> {
-        let open = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&self.file);
-        let file = open.map_err(Error::path("open", &self.file))?;
-        let failed = |errno: Errno| Error::path("lock", &self.file)(errno.into());
-        lock(&file, libc::F_WRLCK, NEXT, true).map_err(failed)?;
+    /// When the file cannot be locked.
+    pub(super) fn take(&self) -> Result<Turn<'_>> {
+        let failed = |errno: Errno| Error::path("lock", &self.path)(errno.into());
+        lock(&self.file, libc::F_WRLCK, NEXT, 1, true).map_err(failed)?;
         let mut told = None;
         loop {
-            for walker in 1..=i64::try_from(self.walkers).unwrap_or(i64::MAX) {
-                match lock(&file, libc::F_WRLCK, walker, false) {
+            for byte in 1..=i64::try_from(self.walkers).unwrap_or(i64::MAX) {
+                match lock(&self.file, libc::F_WRLCK, byte, 1, false) {
                     Ok(()) => {
-                        lock(&file, libc::F_UNLCK, NEXT, false).map_err(failed)?;
-                        return Ok(Turn { file, byte: walker });
+                        lock(&self.file, libc::F_UNLCK, NEXT, 1, false).map_err(failed)?;
+                        return Ok(Turn { turns: self, byte });
                     }
                     Err(Errno::EAGAIN | Errno::EACCES) => {}
                     Err(errno) => return Err(failed(errno)),
                 }
             }
             match &told {
-                // Once more around: somebody may have closed the file before it was watched.
+                // Once more around: somebody may have given up a turn before it was watched.
                 None => told = Some(self.watch()),
                 Some(Some(watch)) => wait(watch),
                 Some(None) => std::thread::sleep(PAUSE),
@@ -84,19 +105,22 @@ impl Turns {
         }
     }
 
-    /// Gives the turn back and waits for the next one.
-    ///
-    /// # Errors
-    /// As [`Turns::take`]; the turn is then gone.
-    pub(super) fn pass_on(&self, turn: Turn) -> Result<Turn> {
-        drop(turn);
-        self.take()
+    /// Takes its turn, or its place among those who wait, from a walker that is to walk no more: one that hangs on a disk cannot
+    /// even be killed, and others must not wait for it.
+    pub(super) fn take_away(&self) {
+        let _ = lock(&self.file, libc::F_UNLCK, 0, 0, false);
+        self.tell();
     }
 
-    /// Tells of everybody who closes the file, or ends.
+    /// By a change of the file's times, of which [`Turns::watch`] hears.
+    fn tell(&self) {
+        let _ = futimens(&self.file, &TimeSpec::UTIME_NOW, &TimeSpec::UTIME_NOW);
+    }
+
+    /// Tells of everybody who gives up a turn, or ends.
     fn watch(&self) -> Option<Inotify> {
         let watch = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).ok()?;
-        watch.add_watch(&self.file, AddWatchFlags::IN_CLOSE).ok()?;
+        watch.add_watch(&self.path, AddWatchFlags::IN_ATTRIB | AddWatchFlags::IN_CLOSE).ok()?;
         Some(watch)
     }
 }
@@ -106,13 +130,13 @@ fn wait(watch: &Inotify) {
     let _ = watch.read_events();
 }
 
-/// A lock of the open file, not of the process, so that a test's threads can be each other's rivals.
-fn lock(file: &File, kind: i32, byte: i64, wait: bool) -> nix::Result<()> {
+/// Locks bytes for the open file, not for the process; a length of 0: to the end.
+fn lock(file: &File, kind: i32, byte: i64, length: i64, wait: bool) -> nix::Result<()> {
     let what = libc::flock {
         l_type: kind as libc::c_short,
         l_whence: libc::SEEK_SET as libc::c_short,
         l_start: byte,
-        l_len: 1,
+        l_len: length,
         l_pid: 0,
     };
     loop {
@@ -128,6 +152,7 @@ fn lock(file: &File, kind: i32, byte: i64, wait: bool) -> nix::Result<()> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use std::os::unix::fs::MetadataExt;
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::thread;
@@ -141,7 +166,8 @@ mod tests {
             for _ in 0..24 {
                 scope.spawn(|| {
                     for _ in 0..10 {
-                        let turn = Turns::new(dir.path(), 3).take().unwrap();
+                        let turns = Turns::open(dir.path(), 3).unwrap();
+                        let turn = turns.take().unwrap();
                         most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                         thread::sleep(Duration::from_micros(300));
                         now.fetch_sub(1, Ordering::SeqCst);
@@ -154,22 +180,36 @@ mod tests {
         assert_eq!((most.into_inner(), done.into_inner()), (3, 240));
     }
 
+    /// How many have, or wait for, the place of who is next.
+    fn queue(turns: &Turns) -> usize {
+        let of_file = format!(":{} 0 0", turns.file.metadata().unwrap().ino());
+        std::fs::read_to_string("/proc/locks").unwrap().lines().filter(|line| line.ends_with(&of_file)).count()
+    }
+
+    fn until(is_so: impl Fn() -> bool) {
+        let end = Instant::now() + Duration::from_secs(60);
+        while !is_so() {
+            assert!(Instant::now() < end);
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     #[test]
     fn who_came_first_goes_first() {
         let dir = tempfile::tempdir().unwrap();
-        let turns = Turns::new(dir.path(), 1);
+        let turns = Turns::open(dir.path(), 1).unwrap();
         let order = Mutex::new(Vec::new());
         thread::scope(|scope| {
             let first = turns.take().unwrap();
             for number in 0..8 {
-                let (turns, order) = (&turns, &order);
+                let (dir, order) = (&dir, &order);
                 scope.spawn(move || {
+                    let turns = Turns::open(dir.path(), 1).unwrap();
                     let turn = turns.take().unwrap();
                     order.lock().unwrap().push(number);
                     drop(turn);
                 });
-                // Until it waits, for the turn or for being next.
-                thread::sleep(Duration::from_millis(100));
+                until(|| queue(&turns) == number + 1);
             }
             drop(first);
         });
@@ -179,14 +219,29 @@ mod tests {
     #[test]
     fn a_turn_passes_on_at_once() {
         let dir = tempfile::tempdir().unwrap();
-        let turns = Turns::new(dir.path(), 1);
         let begin = Instant::now();
         thread::scope(|scope| {
             for _ in 0..4 {
-                scope.spawn(|| (0..100).for_each(|_| drop(turns.take().unwrap())));
+                scope.spawn(|| {
+                    let turns = Turns::open(dir.path(), 1).unwrap();
+                    (0..100).for_each(|_| drop(turns.take().unwrap()));
+                });
             }
         });
-        // 400 waits of 10 ms would take four seconds.
-        assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
+        // 400 waits of 100 ms would take forty seconds.
+        assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
+    }
+
+    #[test]
+    fn a_turn_can_be_taken_from_who_does_not_give_it_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let supervisor = Turns::open(dir.path(), 1).unwrap();
+        let (file, path, walkers) = supervisor.for_walker().unwrap();
+        let hanging = Turns::of_walker(file, path, walkers);
+        std::mem::forget(hanging.take().unwrap());
+        let other = Turns::open(dir.path(), 1).unwrap();
+        assert_eq!(lock(&other.file, libc::F_WRLCK, 1, 1, false), Err(Errno::EAGAIN));
+        supervisor.take_away();
+        drop(other.take().unwrap());
     }
 }

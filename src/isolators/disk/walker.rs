@@ -19,14 +19,15 @@ use crate::sys::{Pidfd, helper, lowest_priority};
 
 /// How long one turn is.
 const TURN: Duration = Duration::from_millis(500);
-/// Between two looks at the clock.
-const ENTRIES: u32 = 1024;
+/// Between two looks at the clock: each may take a disk a hundredth of a second.
+const ENTRIES: u32 = 32;
 
 /// A walker under way; dropping it ends it.
 #[derive(Debug)]
 pub(super) struct Walker {
     process: Pidfd,
     reports: OwnedFd,
+    turns: Turns,
 }
 
 /// How far it is. For each place in the order given, as far as it got.
@@ -40,6 +41,9 @@ pub(super) struct Report {
     /// Why there is nothing more to come.
     #[prost(string, optional, tag = "3")]
     pub(super) failed: Option<String>,
+    /// It waits for its turn. However long that takes, it says when it has it.
+    #[prost(bool, required, tag = "4")]
+    pub(super) waits: bool,
 }
 
 /// What one place takes.
@@ -68,11 +72,14 @@ impl Walker {
         let failed = "start a process that looks at disk usage";
         let (ours, its) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
             .map_err(Error::system(failed))?;
-        let process = helper(vec![its], move |kept| match kept.first() {
-            Some(reports) => walk(reports.as_fd(), &places, &turns),
-            None => 70,
+        let (file, path, walkers) = turns.for_walker()?;
+        let process = helper(vec![its, file], move |kept| {
+            let mut kept = kept.into_iter();
+            let (Some(reports), Some(file)) = (kept.next(), kept.next()) else { return 70 };
+            lowest_priority();
+            walk(reports.as_fd(), &places, &Turns::of_walker(file, path, walkers), TURN)
         });
-        Ok(Walker { process: process.map_err(Error::system(failed))?, reports: ours })
+        Ok(Walker { process: process.map_err(Error::system(failed))?, reports: ours, turns })
     }
 
     /// Is ready (POLLIN) when there is a report, or will be none.
@@ -101,31 +108,39 @@ impl Drop for Walker {
     fn drop(&mut self) {
         // ESRCH: it has ended, as it should.
         let _ = self.process.kill(libc::SIGKILL);
+        self.turns.take_away();
     }
 }
 
-/// The process.
-fn walk(reports: BorrowedFd<'_>, places: &[Place], turns: &Turns) -> i32 {
-    lowest_priority();
+/// The process: walks through the places, in turns that are so long.
+fn walk(reports: BorrowedFd<'_>, places: &[Place], turns: &Turns, turn: Duration) -> i32 {
     let mut report = Report::default();
-    let done = turns.take().and_then(|turn| {
-        let (mut turn, mut began) = (Some(turn), Instant::now());
+    let mut walk = || -> Result<()> {
+        let mut mine = Some(turns.take()?);
+        let mut began = Instant::now();
+        say(reports, &report)?;
         for place in places {
             report.places.push(Measured::default());
             let mut pause = |so_far: Measured| -> Result<()> {
-                if began.elapsed() >= TURN {
+                if began.elapsed() >= turn {
                     put(&mut report, so_far);
+                    report.waits = true;
+                    mine = None;
                     say(reports, &report)?;
-                    turn = turn.take().map(|turn| turns.pass_on(turn)).transpose()?;
+                    mine = Some(turns.take()?);
                     began = Instant::now();
+                    report.waits = false;
+                    say(reports, &report)?;
                 }
                 Ok(())
             };
             let measured = one(place, &mut pause)?;
             put(&mut report, measured);
         }
+        drop(mine);
         Ok(())
-    });
+    };
+    let done = walk();
     report.done = true;
     report.failed = done.err().map(|e| e.to_string());
     say(reports, &report).map_or(1, |()| 0)
@@ -161,4 +176,59 @@ fn put(report: &mut Report, measured: Measured) {
 fn say(reports: BorrowedFd<'_>, report: &Report) -> Result<()> {
     let sent = send(reports.as_raw_fd(), &report.encode_to_vec(), MsgFlags::MSG_NOSIGNAL);
     sent.map(drop).map_err(|e| Error::system("report disk usage")(io::Error::from(e)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::fs;
+    use std::path::Path;
+    use std::thread;
+
+    fn pair() -> (OwnedFd, OwnedFd) {
+        socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).unwrap()
+    }
+
+    fn next(reports: &OwnedFd) -> Report {
+        let mut bytes = vec![0; LONGEST_REPORT];
+        let length = recv(reports.as_raw_fd(), &mut bytes, MsgFlags::empty()).unwrap();
+        Report::decode(&bytes[..length]).unwrap()
+    }
+
+    fn start<'s>(scope: &'s thread::Scope<'s, '_>, tree: &'s Path, turns: &'s Path) -> OwnedFd {
+        let (ours, its) = pair();
+        scope.spawn(move || {
+            let turns = Turns::open(turns, 1).unwrap();
+            walk(its.as_fd(), &[Place::Sandbox(tree.to_path_buf())], &turns, Duration::ZERO)
+        });
+        ours
+    }
+
+    #[test]
+    fn a_large_tree_is_walked_through_in_turns_and_delays_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let (large, small) = (dir.path().join("large"), dir.path().join("small"));
+        fs::create_dir(&small).unwrap();
+        for number in 0..6000 {
+            fs::create_dir_all(large.join(format!("{}/{number}", number % 20))).unwrap();
+        }
+        thread::scope(|scope| {
+            let of_large = start(scope, &large, dir.path());
+            let begun = next(&of_large);
+            assert!(!begun.waits && !begun.done && begun.places.is_empty());
+            let of_small = start(scope, &small, dir.path());
+            while !next(&of_small).done {}
+            let (mut seen, mut last) = (0, next(&of_large));
+            while !last.done {
+                seen += 1;
+                let report = next(&of_large);
+                assert!(report.places[0].bytes >= last.places[0].bytes);
+                assert!(report.done || report.waits != last.waits);
+                last = report;
+            }
+            // Each turn is one look at the clock long, and there are hundreds.
+            assert!(seen > 20, "the small one was done after all but {seen} reports");
+        });
+    }
 }

@@ -48,6 +48,19 @@ fn who_stirs_is_measured_and_ended() {
 }
 
 #[test]
+fn who_moves_a_result_to_its_place_again_and_again_is_not_ended() {
+    let agent = enforcing().build();
+    // Many others, so that moves meet a walk under way.
+    let script = "mkdir a b c; perl -e 'for (1..30000) { open my $f, \">\", \"b/$_\" }'; mkdir a/m; head -c 6M /dev/zero > a/m/big;
+        touch done; while :; do mv a/m c/m; sleep 0.03; mv c/m a/m; sleep 0.03; done";
+    let container = agent.task(script).resources(resources(11.0)).launch();
+    eventually("it is at it", || container.path("done").exists());
+    std::thread::sleep(Duration::from_secs(4));
+    assert!(!container.processes().is_empty(), "{}", container.file("stderr"));
+    container.destroy();
+}
+
+#[test]
 fn a_hundred_thousand_hard_links_count_once() {
     let agent = agent().build();
     let script = "head -c 1M /dev/zero > a; head -c 1M /dev/zero > b; mkdir l; \

@@ -11,15 +11,19 @@ use nix::sys::signal::Signal;
 
 #[test]
 fn who_takes_over_goes_on_with_the_known_figures() {
-    // The next walk is far away.
-    let agent = Agent::builder().flag("--isolation=posix/disk").flag("--container_disk_watch_interval=1hrs").build();
+    let agent = agent().build();
     let container = agent.task("head -c 3M /dev/zero > big; sleep 100").resources(resources(16.0)).launch();
     settles(&container);
     let known = used(&container);
+    // From now on nobody walks.
+    let held = super::walks::Held::all(&agent);
+    std::fs::write(container.path("more"), vec![1; 1 << 20]).unwrap();
     agent.kill_supervisors();
     assert_eq!(used(&container), known, "while nobody looks after it");
     agent.restart_with_memory();
     assert_eq!(used(&container), known);
+    drop(held);
+    settles(&container);
     container.destroy();
     agent.assert_nothing_left();
 }

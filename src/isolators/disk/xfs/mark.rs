@@ -4,10 +4,13 @@
 //! and nothing but directories and regular files is opened: the rest uses no space.
 #![forbid(unsafe_code)]
 
+use std::cell::Cell;
 use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use nix::dir::Dir;
 use nix::errno::Errno;
@@ -32,7 +35,15 @@ struct Walk<'a> {
     shown: &'a Path,
     id: u32,
     device: u64,
+    /// What it finds marked was so with all that is in it.
+    again: bool,
+    /// When to wait no more for who has leases on files; none before the first.
+    deadline: Cell<Option<Instant>>,
 }
+
+/// For all files together. Who lives gives a lease back at once; the kernel takes it away after /proc/sys/fs/lease-break-time.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(10);
 
 const READ: OFlag = OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
 
@@ -42,10 +53,11 @@ const READ: OFlag = OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_CLO
 /// Of the first thing that cannot be made one. Until all is done nothing that is made in the directory is of the project.
 pub(super) fn mark(spot: &Spot, id: u32) -> Result<()> {
     let device = look(&spot.fd()).map_err(Error::path("look at", spot.path()))?.0;
-    let walk = Walk { shown: spot.path(), id, device };
+    let mut walk = Walk { shown: spot.path(), id, device, again: false, deadline: Cell::default() };
     walk.all(spot.fd())?;
     spot.become_of(Project { id, inherited: true })?;
     // What was made in the directory itself while that was under way.
+    walk.again = true;
     walk.all(spot.fd())
 }
 
@@ -67,7 +79,10 @@ impl Walk<'_> {
                     continue;
                 }
                 // First, so that what is made in it from now on needs nobody to mark it.
-                self.change(below.as_fd(), true).map_err(|e| self.fail(&way, Some(&name))(errno(&e)))?;
+                let changed = self.change(below.as_fd(), true).map_err(|e| self.fail(&way, Some(&name))(errno(&e)))?;
+                if self.again && !changed {
+                    continue;
+                }
                 let left = self.inside(&below, &way)?;
                 way.push(Level { name, identity, left });
                 here = below;
@@ -104,9 +119,10 @@ impl Walk<'_> {
             let stat = fstat(&found).map_err(self.fail(way, Some(name)))?;
             match kind(&stat) {
                 SFlag::S_IFDIR => directories.push(name.to_owned()),
-                SFlag::S_IFREG if stat.st_dev == self.device => {
-                    self.file(&found, stat.st_nlink > 1).map_err(self.fail(way, Some(name)))?;
-                }
+                SFlag::S_IFREG if stat.st_dev == self.device => match self.file(&found, stat.st_nlink > 1) {
+                    Err(Errno::EAGAIN) => return Err(self.is_leased(way, name)),
+                    done => done.map_err(self.fail(way, Some(name)))?,
+                },
                 _ => {}
             }
         }
@@ -117,24 +133,49 @@ impl Walk<'_> {
         // The descriptor is that of a regular file: to open it does nothing.
         let path = format!("/proc/self/fd/{}", found.as_raw_fd());
         let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-        let file = open(path.as_str(), flags, Mode::empty())?;
+        let file = loop {
+            match open(path.as_str(), flags, Mode::empty()) {
+                // Somebody has a lease on it, and was told just now to give it back.
+                Err(Errno::EAGAIN) if self.may_wait() => sleep(PAUSE),
+                file => break file?,
+            }
+        };
         // One that is somewhere else, too, may be in the project there.
         if has_other_names && project_of(file.as_fd()).map_err(|e| errno(&e))?.id != 0 {
             return Ok(());
         }
-        self.change(file.as_fd(), false).map_err(|e| errno(&e))
+        self.change(file.as_fd(), false).map(drop).map_err(|e| errno(&e))
     }
 
-    fn change(&self, file: BorrowedFd<'_>, inherited: bool) -> std::io::Result<()> {
-        let project = Project { id: self.id, inherited };
-        if project_of(file)? == project { Ok(()) } else { set_project(file, project) }
+    /// False: it was so already.
+    fn change(&self, file: BorrowedFd<'_>, inherited: bool) -> std::io::Result<bool> {
+        set_project(file, Project { id: self.id, inherited })
+    }
+
+    fn may_wait(&self) -> bool {
+        let now = Instant::now();
+        let deadline = self.deadline.get().unwrap_or(now + PATIENCE);
+        self.deadline.set(Some(deadline));
+        now < deadline
+    }
+
+    fn is_leased(&self, way: &[Level], name: &CStr) -> Error {
+        Error::Refused(format!(
+            "cannot give a project id to {}: another process has a lease on it (F_SETLEASE of fcntl(2), see /proc/locks) and does not give \
+             it back: end that process, or try again in a minute",
+            self.path(way, Some(name)).display()
+        ))
     }
 
     fn fail(&self, way: &[Level], name: Option<&CStr>) -> impl FnOnce(Errno) -> Error + use<> {
+        let path = self.path(way, name);
+        move |errno| Error::path("give a project id to", path)(errno.into())
+    }
+
+    fn path(&self, way: &[Level], name: Option<&CStr>) -> PathBuf {
         let names = way.iter().skip(1).map(|level| level.name.as_c_str()).chain(name);
         let below: PathBuf = names.map(|name| OsStr::from_bytes(name.to_bytes())).collect();
-        let path = self.shown.join(below);
-        move |errno| Error::path("give a project id to", path)(errno.into())
+        self.shown.join(below)
     }
 }
 

@@ -21,20 +21,23 @@ pub(super) fn claim(spot: &Spot, range: &ProjectRange) -> Result<u32> {
     Ok(id)
 }
 
-/// The same, but one that has an id already keeps it.
+/// The same, but one that has an id of ours already keeps it. Its users may have given it another, of whomever they like: that one
+/// it does not keep.
 ///
 /// # Errors
 /// As [`claim`].
 pub(super) fn keep_or_claim(spot: &Spot, range: &ProjectRange) -> Result<u32> {
     let project = spot.project()?;
-    if !range.contains(project.id) {
-        return claim(spot, range);
+    let is_ours = range.contains(project.id) && spot.noted()? == Some(project.id);
+    let id = if is_ours { project.id } else { take(spot, range)? };
+    if !is_ours {
+        spot.note(id)?;
     }
     // Else it was cut short.
-    if !project.inherited {
-        mark(spot, project.id)?;
+    if !is_ours || !project.inherited {
+        mark(spot, id)?;
     }
-    Ok(project.id)
+    Ok(id)
 }
 
 /// Gives the directory the lowest id that is free, by which that is free no more. It is not inherited yet: that comes with the
@@ -42,9 +45,9 @@ pub(super) fn keep_or_claim(spot: &Spot, range: &ProjectRange) -> Result<u32> {
 fn take(spot: &Spot, range: &ProjectRange) -> Result<u32> {
     let _lock = spot.lock()?;
     let is_free = |id| spot.quota(id).map(|quota| quota.used == 0 && quota.inodes == 0);
-    // Who has another /run has another lock.
+    // Who has another /run has another lock. As long as we may not be alone the limit is not ours to change: one that a crash has
+    // left does not keep root from making the directory one of it, and ours replaces it.
     let is_alone = |id| {
-        spot.limit(id, (0, 0))?;
         spot.become_of(sys::Project { id, inherited: false })?;
         Ok(spot.quota(id)?.inodes <= 1)
     };
@@ -57,7 +60,7 @@ fn take(spot: &Spot, range: &ProjectRange) -> Result<u32> {
     Err(Error::Refused(format!(
         "no project id is free: all {} of --xfs_project_range={range} are in use on the file system of {}; an id is in use until the \
          agent has deleted the sandbox or volume that has it, so widen the range or let the agent delete old sandboxes sooner \
-         (its --gc_delay)",
+         (its --gc_delay); `xfs_quota -x -c 'report -p -n -i'` lists the ids with the number of their files",
         range.ids().count(),
         spot.path().display()
     )))
@@ -77,20 +80,21 @@ fn lowest(
     Ok(None)
 }
 
-/// Whether the directory still is of this project. Its owner may change that, unless a filter of system calls forbids it.
+/// Whether the directory still is of this project, with what will be made in it. Its owner may change both, unless a filter of
+/// system calls forbids it.
 ///
 /// # Errors
 /// When it is not.
 pub(super) fn confirm(spot: &Spot, project: &Project) -> Result<()> {
-    let found = spot.project()?.id;
-    if found == project.id {
+    let found = spot.project()?;
+    let what = if found.id != project.id {
+        format!("changed the project id of {} from {} to {}", spot.path().display(), project.id, found.id)
+    } else if !found.inherited {
+        format!("taken from {} that what is made in it gets its project id (`chattr -P`)", spot.path().display())
+    } else {
         return Ok(());
-    }
-    Err(Error::Refused(format!(
-        "somebody has changed the project id of {} from {} to {found}: its quota does not hold any more",
-        spot.path().display(),
-        project.id
-    )))
+    };
+    Err(Error::Refused(format!("somebody has {what}: its quota does not hold any more")))
 }
 
 /// Takes a project's limits away. One whose directory is gone, or of another project, is left alone: its id may be somebody
@@ -103,7 +107,7 @@ pub(super) fn release(project: &Project) -> Result<()> {
         Err(e) if e.is_not_found() => return Ok(()),
         spot => spot?,
     };
-    let _lock = spot.lock()?;
+    // As long as this directory is open, nobody gets its id.
     if spot.project()?.id == project.id {
         spot.limit(project.id, (0, 0))?;
     }

@@ -19,8 +19,11 @@ use crate::sys::{helper, project_quota, release_reserved};
 
 /// A write between giving back and looking reserves anew.
 const TRIES: usize = 5;
-/// After that, what is reserved counts as used.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// After that, what is reserved counts as used, or who only writes would never be ended. Longer than file systems are frozen for
+/// a copy: nobody writes then, and nothing is given back.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The same when the container has ended, and somebody waits for what it was.
+const SHORT: Duration = Duration::from_secs(5);
 
 /// Figures that are under way.
 #[derive(Debug)]
@@ -64,6 +67,10 @@ impl Settled {
 
     /// Never blocks.
     pub(super) fn progress(&mut self) -> Progress {
+        self.progress_within(PATIENCE)
+    }
+
+    fn progress_within(&mut self, patience: Duration) -> Progress {
         let mut bytes = vec![0; self.count * size_of::<u64>()];
         // A pipe takes and gives so little at once.
         match self.pipe.read(&mut bytes) {
@@ -72,7 +79,7 @@ impl Settled {
             }
             Err(e)
                 if [ErrorKind::WouldBlock, ErrorKind::Interrupted].contains(&e.kind())
-                    && self.began.elapsed() < PATIENCE =>
+                    && self.began.elapsed() < patience =>
             {
                 Progress::Pending
             }
@@ -83,7 +90,7 @@ impl Settled {
     /// Waits for the figures, but not for ever.
     pub(super) fn wait(mut self) -> Option<Vec<u64>> {
         loop {
-            match self.progress() {
+            match self.progress_within(SHORT) {
                 Progress::Done(figures) => return Some(figures),
                 Progress::Failed => return None,
                 Progress::Pending => {

@@ -1,6 +1,7 @@
 //! A directory that is to be a project, and whether its file system can do that.
 #![forbid(unsafe_code)]
 
+use std::ffi::CStr;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
@@ -14,7 +15,8 @@ use super::super::quota::Place;
 use crate::cgroup;
 use crate::error::{Error, Result};
 use crate::sys::{
-    Project, ProjectQuota, project_accounting, project_of, project_quota, set_project, set_project_limits,
+    Project, ProjectQuota, attribute, project_accounting, project_of, project_quota, set_attribute, set_project,
+    set_project_limits,
 };
 
 /// Others than XFS, for messages: what statfs(2) says of them.
@@ -26,6 +28,9 @@ const OTHERS: &[(i64, &str)] = &[
     (0x6969, "nfs"),
     (0x2fc1_2fc1, "zfs"),
 ];
+
+/// An extended attribute that only root can see and set, unlike the project id, which is the owner's to change.
+const NOTE: &CStr = c"trusted.mesos-ecp.project";
 
 /// An open directory of a file system that accounts projects.
 #[derive(Debug)]
@@ -48,12 +53,13 @@ impl Spot {
         Ok(spot)
     }
 
-    /// Opens a directory that once was a project; no link is followed for the last name of its path.
+    /// Opens a directory that once was a project, perhaps by a link, as it was found at launch. Whoever changes something there
+    /// looks at its id first.
     ///
     /// # Errors
     /// When it is not there.
     pub(super) fn again(path: &Path) -> Result<Spot> {
-        let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW;
+        let flags = libc::O_PATH | libc::O_DIRECTORY;
         let found = File::options().read(true).custom_flags(flags).open(path).map_err(Error::path("open", path))?;
         Spot::enter(&found.into(), path)
     }
@@ -122,10 +128,23 @@ impl Spot {
 
     /// Makes the directory itself one of a project.
     pub(super) fn become_of(&self, project: Project) -> Result<()> {
-        set_project(self.fd(), project).map_err(Error::path("give a project id to", &self.path))
+        set_project(self.fd(), project).map(drop).map_err(Error::path("give a project id to", &self.path))
     }
 
-    /// Held until it is dropped: nobody else of this host chooses ids on this file system, or takes limits away. The file
+    /// Writes down that this id was given to the directory by us.
+    pub(super) fn note(&self, id: u32) -> Result<()> {
+        set_attribute(self.fd(), NOTE, id.to_string().as_bytes())
+            .map_err(Error::path("note the project id of", &self.path))
+    }
+
+    /// The id that was last given to the directory by us.
+    pub(super) fn noted(&self) -> Result<Option<u32>> {
+        let value =
+            attribute(self.fd(), NOTE, 16).map_err(Error::path("ask for the noted project id of", &self.path))?;
+        Ok(value.and_then(|value| std::str::from_utf8(&value).ok()?.parse().ok()))
+    }
+
+    /// Held until it is dropped: nobody else of this host chooses ids on this file system. The file
     /// stays: by whom it is used cannot be known.
     pub(super) fn lock(&self) -> Result<File> {
         let path = PathBuf::from(format!("/run/mesos-ecp-xfs-{}-{}.lock", major(self.device), minor(self.device)));

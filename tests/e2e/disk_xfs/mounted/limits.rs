@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use crate::agent::{Container, eventually};
-use crate::disk_xfs::{ENFORCE, KILL, MB, builder, host, id, resources, script, usage};
+use crate::agent::{Agent, Container, eventually};
+use crate::disk_xfs::{ENFORCE, Host, KILL, MB, builder, host, id, resources, script, usage};
 
 #[track_caller]
 fn assert_ended_for_its_use(end: &crate::agent::messages::Termination, quota: u64) {
@@ -103,15 +103,51 @@ fn who_uses_more_is_ended_if_that_is_wanted() {
 }
 
 #[test]
+fn a_sandbox_by_a_link_has_its_limits_as_long_as_the_container_lives() {
+    let host = host!(ENFORCE, KILL, "--container_disk_watch_interval=500ms");
+    let sandbox = |name: &str| {
+        let task = host.task(&script(&host, "put a 3; mark within; await more; put a 2; sleep 1000"));
+        let path = task.sandbox();
+        let real = host.work_dir.join(name);
+        fs::rename(&path, &real).unwrap();
+        std::os::unix::fs::symlink(&real, &path).unwrap();
+        task.resources(resources(4.0)).launch()
+    };
+    let first = sandbox("first");
+    host.told(&first, "within");
+    assert_eq!(host.disk.report(id(&first)).unwrap()[1..], [4 * MB, 14 * MB]);
+    let wait = first.spawn_wait();
+    host.tell(&first, "more");
+    assert_ended_for_its_use(&wait.finish().termination(), 4);
+    first.note_end();
+    assert_eq!(host.disk.report(id(&first)).unwrap()[1..], [0, 0]);
+    let second = sandbox("second");
+    second.destroy();
+    assert_eq!(host.disk.report(id(&second)).unwrap()[1..], [0, 0]);
+    host.assert_nothing_left();
+}
+
+#[test]
 fn nobody_is_ended_for_what_the_kernel_has_only_reserved() {
+    fn launch<'a>(host: &Host, agent: &'a Agent, text: &str) -> Container<'a> {
+        let container = agent.task(&script(host, text)).resources(resources(5.0)).launch();
+        host.told(&container, "within");
+        container
+    }
     let host = host!(ENFORCE, KILL, "--container_disk_watch_interval=500ms");
     // For a file that grows the kernel reserves as much again, as long as it is open.
     let text =
         "exec 3>> a; i=0; while [ $i -lt 65 ]; do dd if=/dev/zero bs=64k count=1 2> /dev/null >&3; i=$((i+1)); done;
         mark within; await more; dd if=/dev/zero bs=64k count=16 2> /dev/null >&3; sleep 1000";
-    let container = host.task(&script(&host, text)).resources(resources(5.0)).launch();
+    // Where nobody looks, there is something to be ended for.
+    let slow = builder(&[ENFORCE, KILL, "--container_disk_watch_interval=1hrs"]).same_as(&host, &host.work_dir).build();
+    let unseen = launch(&host, &slow, text);
+    let [reserved, ..] = host.disk.report(id(&unseen)).unwrap();
+    assert!(reserved > 5 * MB, "{reserved}");
+    assert_eq!(size(&unseen, "a"), 65 * 64 * 1024);
+    unseen.destroy();
+    let container = launch(&host, &host, text);
     let mut wait = container.spawn_wait();
-    host.told(&container, "within");
     wait.assert_running_for(std::time::Duration::from_millis(3000));
     host.tell(&container, "more");
     assert_ended_for_its_use(&wait.finish().termination(), 5);

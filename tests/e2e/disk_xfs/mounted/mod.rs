@@ -2,6 +2,7 @@
 
 mod figures;
 mod ids;
+mod leases;
 mod limits;
 mod options;
 mod rights;

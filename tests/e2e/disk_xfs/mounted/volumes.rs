@@ -84,13 +84,48 @@ fn without_enforcement_volumes_are_left_alone() {
 fn a_volume_that_was_marked_half_is_marked_again() {
     let host = host!(ENFORCE);
     let data = make(&host, "data");
-    fs::create_dir(data.join("in")).unwrap();
-    crate::disk_xfs::run("xfs_io", &["-r", "-c", "chproj 5007", data.to_str().unwrap()]).unwrap();
-    let container = host.task("sleep 1000").resources(resources(&[volume("data", "db")])).launch();
-    assert_eq!((project(&data), project(&data.join("in"))), (5007, 5007));
+    let inside = data.join("in");
+    fs::create_dir(&inside).unwrap();
+    let launch = || host.task("sleep 1000").resources(resources(&[volume("data", "db")])).launch();
+    launch().destroy();
+    assert_eq!((project(&data), project(&inside)), (5001, 5001));
+    xfs_io("chproj 0", &inside);
+    xfs_io("chattr -P", &data);
+    let container = launch();
+    assert_eq!((project(&data), project(&inside)), (5001, 5001));
     fs::write(data.join("new"), "").unwrap();
-    assert_eq!(project(&data.join("new")), 5007);
+    assert_eq!(project(&data.join("new")), 5001);
     container.destroy();
+}
+
+#[test]
+fn a_volume_does_not_keep_an_id_that_its_users_have_given_it() {
+    let host = host!(ENFORCE);
+    let victim = host.task("sleep 1000").resources(resources(&[])).launch();
+    assert_eq!(id(&victim), 5000);
+    let data = make(&host, "data");
+    fs::create_dir(data.join("in")).unwrap();
+    let launch = || host.task("sleep 1000").resources(resources(&[volume("data", "db")])).launch();
+    // One that never had an id of ours, and one that has; the old one goes to the sandbox.
+    for expected in [5002, 5003] {
+        for path in [data.join("in"), data.clone()] {
+            xfs_io("chproj 5000", &path);
+            xfs_io("chattr +P", &path);
+        }
+        let next = launch();
+        assert_eq!([project(&data), project(&data.join("in"))], [expected; 2]);
+        assert_limits(&host, expected, QUOTA);
+        assert_limits(&host, 5000, 8 * MB);
+        next.destroy();
+        assert_limits(&host, 5000, 8 * MB);
+    }
+    victim.destroy();
+    host.assert_nothing_left();
+}
+
+/// Changes what only the owner can.
+fn xfs_io(command: &str, path: &Path) {
+    crate::disk_xfs::run("xfs_io", &["-r", "-c", command, path.to_str().unwrap()]).unwrap();
 }
 
 /// `path` on another file system, with a volume in it.
