@@ -7,6 +7,8 @@ pub(super) mod fetching;
 pub(super) mod filesystem;
 pub(super) mod limits;
 pub(super) mod namespaces;
+pub(super) mod network_ports;
+pub(super) mod network_statistics;
 pub(super) mod seccomp;
 pub(super) mod userns;
 
@@ -155,6 +157,14 @@ pub static FLAGS: &[&Flag] = &[
     &limits::UMASK,
     &limits::OOM_SCORE_ADJ,
     &namespaces::PID1,
+    &network_ports::CONTAINER_PORTS_WATCH_INTERVAL,
+    &network_ports::ENFORCE_CONTAINER_PORTS,
+    &network_ports::CHECK_AGENT_PORT_RANGE_ONLY,
+    &network_ports::AGENT_PORTS,
+    &network_ports::CONTAINER_PORTS_ISOLATED_RANGE,
+    &network_statistics::NETWORK_ENABLE_SOCKET_STATISTICS_SUMMARY,
+    &network_statistics::NETWORK_ENABLE_SOCKET_STATISTICS_DETAILS,
+    &network_statistics::NETWORK_ENABLE_SNMP_STATISTICS,
     &seccomp::SECCOMP_CONFIG_DIR,
     &seccomp::SECCOMP_PROFILE_NAME,
     &userns::USERNS_RANGE,

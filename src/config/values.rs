@@ -63,6 +63,9 @@ pub enum ValueError {
     /// No ranges of numbers, or one with 0 in it.
     #[error("it is ranges of whole numbers from 1 to 4294967295, as [5000-10000]")]
     ProjectRange,
+    /// No ranges of ports.
+    #[error("it is ranges of ports from 0 to 65535, as [31000-32000]")]
+    PortRanges,
     /// Neither of the two.
     #[error("it is record or json")]
     Format,

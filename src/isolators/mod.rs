@@ -7,6 +7,7 @@ mod cgroups;
 mod disk;
 pub mod filesystem;
 mod namespaces;
+pub mod network;
 mod nnp;
 mod posix;
 mod program;
@@ -45,6 +46,8 @@ pub struct Settings {
     pub limits: config::Limits,
     /// Those that have to do with namespaces.
     pub namespaces: config::Namespaces,
+    /// Those of network/ports.
+    pub network_ports: config::NetworkPorts,
     /// Those of linux/seccomp.
     pub seccomp: config::Seccomp,
     /// The flags that have to do with user namespaces.
@@ -63,6 +66,7 @@ impl Settings {
             filesystem: config.filesystem.clone(),
             limits: config.limits.clone(),
             namespaces: config.namespaces.clone(),
+            network_ports: config.network_ports.clone(),
             seccomp: config.seccomp.clone(),
             userns: config.userns,
         }
@@ -101,6 +105,7 @@ const BUILT_IN: &[Maker] = &[
     ("namespaces/ipc", |settings| Box::new(namespaces::Ipc::new(settings))),
     ("namespaces/uts", |settings| Box::new(namespaces::Uts::new(settings))),
     ("namespaces/cgroup", |settings| Box::new(namespaces::Cgroup::new(settings))),
+    ("network/ports", |settings| Box::new(network::Ports::new(settings))),
     ("linux/nnp", |_| Box::new(nnp::Nnp)),
     ("linux/seccomp", |settings| Box::new(seccomp::Seccomp::new(settings))),
     ("namespaces/user", |settings| Box::new(namespaces::User::new(settings))),

@@ -98,6 +98,9 @@ fn value_of(flag: &'static Flag) -> BoxedStrategy<String> {
         _ if flag.name == "fetch_as" => prop_oneof![Just("user".to_owned()), Just("root".to_owned())].boxed(),
         _ if flag.name == "userns_range" => (65536..70000u32).prop_map(|first| format!("{first}-70000")).boxed(),
         _ if flag.name == "xfs_project_range" => (1..70000u32).prop_map(|first| format!("[{first}-70000]")).boxed(),
+        _ if ["agent_ports", "container_ports_isolated_range"].contains(&flag.name) => {
+            (1..60000u16).prop_map(|first| format!("[{first}-60000]")).boxed()
+        }
         _ if flag.name == "cgroups_root" || flag.name == "systemd_slice" => "[a-z]{1,8}".boxed(),
         _ if flag.name.ends_with("_capabilities") => {
             prop_oneof![Just("none".to_owned()), Just(r#"{"capabilities": ["KILL"]}"#.to_owned())].boxed()

@@ -1,0 +1,7 @@
+//! `network/...`: which ports containers have.
+#![forbid(unsafe_code)]
+
+mod ports;
+pub mod statistics;
+
+pub use ports::Ports;
