@@ -55,7 +55,10 @@ impl Ports {
             return Watched::Limited(Limitation { message, reason: REASON });
         }
         let unreadable = (found.unreadable > 0).then(|| {
-            format!("{} processes cannot be looked at, and what they listen on is not known", found.unreadable)
+            format!(
+                "processes that cannot be looked at, so that what they listen on is not known: {}",
+                found.unreadable
+            )
         });
         self.say(container, &broken.into_iter().chain(unreadable).collect::<Vec<_>>().join("; "));
         Watched::Continue
