@@ -48,6 +48,8 @@ pub struct Settings {
     pub namespaces: config::Namespaces,
     /// Those of network/ports.
     pub network_ports: config::NetworkPorts,
+    /// What is measured of networks.
+    pub network_statistics: config::NetworkStatistics,
     /// Those of linux/seccomp.
     pub seccomp: config::Seccomp,
     /// The flags that have to do with user namespaces.
@@ -67,6 +69,7 @@ impl Settings {
             limits: config.limits.clone(),
             namespaces: config.namespaces.clone(),
             network_ports: config.network_ports.clone(),
+            network_statistics: config.network_statistics,
             seccomp: config.seccomp.clone(),
             userns: config.userns,
         }

@@ -1,9 +1,10 @@
-//! Sockets to the kernel's networking: netlink(7).
+//! Sockets to the kernel's networking, netlink(7), and its files in /proc/net.
 #![allow(unsafe_code)]
 
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -41,19 +42,34 @@ pub fn netlink_socket(protocol: i32, patience: Duration) -> io::Result<OwnedFd> 
     Ok(socket)
 }
 
-/// The same in another network namespace: this thread enters it, opens the socket and goes back. Other threads notice nothing.
+/// The same in another network namespace, as [`network_file`].
+///
+/// # Errors
+/// Those of [`network_file`] about the namespace, and those of [`netlink_socket`].
+pub fn netlink_socket_in(namespace: BorrowedFd<'_>, protocol: i32, patience: Duration) -> io::Result<OwnedFd> {
+    within(namespace, || netlink_socket(protocol, patience))
+}
+
+/// Opens a file of /proc/net, such as `snmp`, of another network namespace: this thread enters it, opens the file and goes
+/// back. Other threads notice nothing.
 ///
 /// It returns in the namespace that it was called in, or not at all: where the way back is barred (the kernel has no memory for
 /// one more attempt of many) the process is aborted, for a root process that goes on in a container's namespace would take
 /// the container's network for the host's.
 ///
 /// # Errors
-/// EPERM without CAP_SYS_ADMIN; EINVAL when the descriptor is not of a network namespace; those of [`netlink_socket`]; and
-/// those of opening /proc/thread-self/ns/net, without which nothing is begun.
-pub fn netlink_socket_in(namespace: BorrowedFd<'_>, protocol: i32, patience: Duration) -> io::Result<OwnedFd> {
+/// EPERM without CAP_SYS_ADMIN; EINVAL when the descriptor is not of a network namespace; those of opening
+/// /proc/thread-self/ns/net, without which nothing is begun; ENOENT when there is no such file, EMFILE.
+pub fn network_file(namespace: BorrowedFd<'_>, name: &str) -> io::Result<File> {
+    let path = Path::new("/proc/thread-self/net").join(name);
+    within(namespace, || File::open(path))
+}
+
+/// `what` must not panic.
+fn within<T>(namespace: BorrowedFd<'_>, what: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let home = File::open("/proc/thread-self/ns/net")?;
     enter(namespace)?;
-    let socket = netlink_socket(protocol, patience);
+    let done = what();
     let mut pause = Duration::from_millis(1);
     while let Err(error) = enter(home.as_fd()) {
         if pause > Duration::from_secs(2) {
@@ -63,7 +79,7 @@ pub fn netlink_socket_in(namespace: BorrowedFd<'_>, protocol: i32, patience: Dur
         sleep(pause);
         pause *= 2;
     }
-    socket
+    done
 }
 
 /// The calling thread only.
@@ -92,6 +108,7 @@ mod tests {
         let mounts = File::open("/proc/self/ns/mnt").unwrap();
         let error = netlink_socket_in(mounts.as_fd(), libc::NETLINK_ROUTE, Duration::from_secs(1)).unwrap_err();
         assert!(matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EPERM)), "{error}");
+        assert!(network_file(mounts.as_fd(), "snmp").is_err());
         assert_eq!(home(), before);
     }
 }
