@@ -6,6 +6,8 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use nix::fcntl::readlinkat;
+
 use super::{Proc, Stat};
 
 impl Proc {
@@ -41,10 +43,13 @@ impl Proc {
 
 /// Those of a process or thread.
 fn list(process: &Path, each: &mut impl FnMut(u32)) -> io::Result<()> {
-    for entry in fs::read_dir(process.join("fd"))? {
+    let table = process.join("fd");
+    // By the directory, so that the kernel does not look for the process again with each of them.
+    let directory = fs::File::open(&table)?;
+    for entry in fs::read_dir(&table)? {
         // One that was closed meanwhile is not open.
-        let Ok(target) = fs::read_link(entry?.path()) else { continue };
-        if let Some(inode) = inode(target.as_os_str().as_bytes()) {
+        let Ok(target) = readlinkat(&directory, entry?.file_name().as_os_str()) else { continue };
+        if let Some(inode) = inode(target.as_bytes()) {
             each(inode);
         }
     }

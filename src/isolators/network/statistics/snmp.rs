@@ -16,7 +16,10 @@ pub fn parse(text: &str) -> SnmpStatistics {
     }
 }
 
-fn section<T>(text: &str, name: &str, read: fn(&dyn Fn(&str) -> Option<i64>) -> T) -> Option<T> {
+/// The number that has a name.
+type Numbers<'a> = dyn Fn(&str) -> Option<i64> + 'a;
+
+fn section<T>(text: &str, name: &str, read: fn(&Numbers<'_>) -> T) -> Option<T> {
     let mut lines = text.lines().filter_map(|line| line.strip_prefix(name));
     let (names, numbers) = (lines.next()?, lines.next()?);
     Some(read(&|wanted| {
@@ -25,7 +28,7 @@ fn section<T>(text: &str, name: &str, read: fn(&dyn Fn(&str) -> Option<i64>) -> 
     }))
 }
 
-fn ip(value: &dyn Fn(&str) -> Option<i64>) -> IpStatistics {
+fn ip(value: &Numbers<'_>) -> IpStatistics {
     IpStatistics {
         forwarding: value("Forwarding"),
         default_ttl: value("DefaultTTL"),
@@ -49,7 +52,7 @@ fn ip(value: &dyn Fn(&str) -> Option<i64>) -> IpStatistics {
     }
 }
 
-fn icmp(value: &dyn Fn(&str) -> Option<i64>) -> IcmpStatistics {
+fn icmp(value: &Numbers<'_>) -> IcmpStatistics {
     IcmpStatistics {
         in_msgs: value("InMsgs"),
         in_errors: value("InErrors"),
@@ -81,7 +84,7 @@ fn icmp(value: &dyn Fn(&str) -> Option<i64>) -> IcmpStatistics {
     }
 }
 
-fn tcp(value: &dyn Fn(&str) -> Option<i64>) -> TcpStatistics {
+fn tcp(value: &Numbers<'_>) -> TcpStatistics {
     TcpStatistics {
         rto_algorithm: value("RtoAlgorithm"),
         rto_min: value("RtoMin"),
@@ -101,7 +104,7 @@ fn tcp(value: &dyn Fn(&str) -> Option<i64>) -> TcpStatistics {
     }
 }
 
-fn udp(value: &dyn Fn(&str) -> Option<i64>) -> UdpStatistics {
+fn udp(value: &Numbers<'_>) -> UdpStatistics {
     UdpStatistics {
         in_datagrams: value("InDatagrams"),
         no_ports: value("NoPorts"),
