@@ -7,6 +7,7 @@ pub(super) mod fetching;
 pub(super) mod filesystem;
 pub(super) mod limits;
 pub(super) mod namespaces;
+pub(super) mod network;
 pub(super) mod network_ports;
 pub(super) mod network_statistics;
 pub(super) mod seccomp;
@@ -157,6 +158,12 @@ pub static FLAGS: &[&Flag] = &[
     &limits::UMASK,
     &limits::OOM_SCORE_ADJ,
     &namespaces::PID1,
+    &network::EPHEMERAL_PORTS,
+    &network::EPHEMERAL_PORTS_PER_CONTAINER,
+    &network::ETH0_NAME,
+    &network::LO_NAME,
+    &network::EGRESS_RATE_LIMIT_PER_CONTAINER,
+    &network::EGRESS_UNIQUE_FLOW_PER_CONTAINER,
     &network_ports::CONTAINER_PORTS_WATCH_INTERVAL,
     &network_ports::ENFORCE_CONTAINER_PORTS,
     &network_ports::CHECK_AGENT_PORT_RANGE_ONLY,

@@ -19,6 +19,7 @@ mod found;
 mod in_force;
 mod limits;
 mod namespaces;
+mod network;
 mod network_ports;
 mod network_statistics;
 pub mod rlimit;
@@ -43,7 +44,8 @@ pub use format::Format;
 pub use in_force::in_force;
 pub use limits::Limits;
 pub use namespaces::{Namespaces, Pid1};
-pub use network_ports::{NetworkPorts, PortRanges};
+pub use network::{Network, PortRanges};
+pub use network_ports::NetworkPorts;
 pub use network_statistics::NetworkStatistics;
 pub use seccomp::Seccomp;
 pub use settings::Settings;
@@ -97,6 +99,8 @@ pub struct Config {
     pub limits: Limits,
     /// What has to do with namespaces.
     pub namespaces: Namespaces,
+    /// What has to do with the containers' network.
+    pub network: Network,
     /// What network/ports goes by.
     pub network_ports: NetworkPorts,
     /// What is measured of networks.
@@ -166,6 +170,7 @@ impl Config {
             filesystem: Filesystem::resolve(sources)?,
             limits: Limits::resolve(sources)?,
             namespaces: Namespaces::resolve(sources)?,
+            network: Network::resolve(sources)?,
             network_ports: NetworkPorts::resolve(sources)?,
             network_statistics: NetworkStatistics::resolve(sources)?,
             seccomp: Seccomp::resolve(sources)?,

@@ -1,37 +1,12 @@
 //! The settings of network/ports.
 #![forbid(unsafe_code)]
 
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::error::ConfigError;
 use super::flags::network_ports as flags;
+use super::network::PortRanges;
 use super::sources::Sources;
-use super::values::ValueError;
-
-/// Ports of TCP, as `[31000-32000]` or `[8000-8079,9000-9000]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PortRanges(Vec<RangeInclusive<u16>>);
-
-impl PortRanges {
-    /// The brackets may be missing.
-    pub(super) fn parse(text: &str) -> Result<PortRanges, ValueError> {
-        let number = |text: &str| text.trim().parse::<u16>().ok().filter(|_| !text.contains('+'));
-        let range = |text: &str| {
-            let (first, last) = text.split_once('-')?;
-            let (first, last) = number(first).zip(number(last))?;
-            (first <= last).then_some(first..=last)
-        };
-        let inner = text.trim().strip_prefix('[').map_or(Some(text), |rest| rest.strip_suffix(']'));
-        let ranges = inner.and_then(|text| text.split(',').map(range).collect());
-        ranges.map(PortRanges).ok_or(ValueError::PortRanges)
-    }
-
-    /// In the order given.
-    pub fn ranges(&self) -> &[RangeInclusive<u16>] {
-        &self.0
-    }
-}
 
 /// The settings of one call. One field for each flag of [`flags`], by the same name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,9 +29,9 @@ impl NetworkPorts {
             container_ports_watch_interval: sources.timeout(&flags::CONTAINER_PORTS_WATCH_INTERVAL)?,
             enforce_container_ports: sources.boolean(&flags::ENFORCE_CONTAINER_PORTS)?,
             check_agent_port_range_only: sources.boolean(&flags::CHECK_AGENT_PORT_RANGE_ONLY)?,
-            agent_ports: sources.value(&flags::AGENT_PORTS, PortRanges::parse)?,
+            agent_ports: sources.value(&flags::AGENT_PORTS, PortRanges::parse_any)?,
             container_ports_isolated_range: sources
-                .optional(&flags::CONTAINER_PORTS_ISOLATED_RANGE, PortRanges::parse)?,
+                .optional(&flags::CONTAINER_PORTS_ISOLATED_RANGE, PortRanges::parse_any)?,
         })
     }
 }
@@ -65,6 +40,7 @@ impl NetworkPorts {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::config::values::ValueError;
 
     #[test]
     fn ranges_of_ports() {
@@ -73,12 +49,12 @@ mod tests {
             (" [ 0-65535 ] ", vec![0..=65535]),
             ("8000-8079, 9000-9000", vec![8000..=8079, 9000..=9000]),
         ] {
-            assert_eq!(PortRanges::parse(text).unwrap().ranges(), ranges, "{text}");
+            assert_eq!(PortRanges::parse_any(text).unwrap().ranges(), ranges, "{text}");
         }
         for bad in
             ["", "[]", "100", "foo", "[100-65536]", "[1-", "1-2]", "7-6", "+1-2", "[1-2,]", "-1-2", "ports:[1-2]"]
         {
-            assert_eq!(PortRanges::parse(bad), Err(ValueError::PortRanges), "{bad}");
+            assert_eq!(PortRanges::parse_any(bad), Err(ValueError::AnyPortRanges), "{bad}");
         }
     }
 }

@@ -48,6 +48,8 @@ fn other_value(flag: &Flag) -> &'static str {
         _ if flag.name == "pid1" => "init",
         _ if flag.name == "userns_range" => "100000-165535",
         _ if flag.name == "xfs_project_range" => "[7-8]",
+        _ if flag.name == "ephemeral_ports" => "[7-8]",
+        _ if flag.name == "ephemeral_ports_per_container" => "64",
         _ if flag.name == "agent_ports" => "[7-8]",
         _ if flag.name == "container_ports_isolated_range" => "[7-8]",
         Kind::Text | Kind::List => "other",
@@ -140,6 +142,14 @@ fn the_defaults() {
             oom_score_adj: None,
         },
         namespaces: Namespaces { pid1: Pid1::Executor },
+        network: Network {
+            ephemeral_ports: PortRanges::parse("[32768-57344]").unwrap(),
+            ephemeral_ports_per_container: 1024,
+            eth0_name: None,
+            lo_name: None,
+            egress_rate_limit_per_container: None,
+            egress_unique_flow_per_container: false,
+        },
         network_ports: NetworkPorts {
             container_ports_watch_interval: Duration::from_secs(30),
             enforce_container_ports: false,

@@ -1,10 +1,9 @@
-//! Sockets to the kernel's networking, netlink(7), and its files in /proc/net.
+//! Sockets to the kernel's networking: netlink(7).
 #![allow(unsafe_code)]
 
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -42,44 +41,71 @@ pub fn netlink_socket(protocol: i32, patience: Duration) -> io::Result<OwnedFd> 
     Ok(socket)
 }
 
-/// The same in another network namespace, as [`network_file`].
+/// The same in another network namespace. See [`in_network`].
 ///
 /// # Errors
-/// Those of [`network_file`] about the namespace, and those of [`netlink_socket`].
+/// Those of [`in_network`] and of [`netlink_socket`].
 pub fn netlink_socket_in(namespace: BorrowedFd<'_>, protocol: i32, patience: Duration) -> io::Result<OwnedFd> {
-    within(namespace, || netlink_socket(protocol, patience))
+    in_network(namespace, || netlink_socket(protocol, patience))?
 }
 
-/// Opens a file of /proc/net, such as `snmp`, of another network namespace: this thread enters it, opens the file and goes
-/// back. Other threads notice nothing.
+/// Does something in another network namespace: this thread enters it and goes back. Other threads notice nothing. What is below
+/// /proc/sys/net is then that namespace's.
 ///
 /// It returns in the namespace that it was called in, or not at all: where the way back is barred (the kernel has no memory for
 /// one more attempt of many) the process is aborted, for a root process that goes on in a container's namespace would take
 /// the container's network for the host's.
 ///
 /// # Errors
-/// EPERM without CAP_SYS_ADMIN; EINVAL when the descriptor is not of a network namespace; those of opening
-/// /proc/thread-self/ns/net, without which nothing is begun; ENOENT when there is no such file, EMFILE.
-pub fn network_file(namespace: BorrowedFd<'_>, name: &str) -> io::Result<File> {
-    let path = Path::new("/proc/thread-self/net").join(name);
-    within(namespace, || File::open(path))
-}
-
-/// `what` must not panic.
-fn within<T>(namespace: BorrowedFd<'_>, what: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+/// EPERM without CAP_SYS_ADMIN; EINVAL when the descriptor is not of a network namespace; and those of opening
+/// /proc/thread-self/ns/net, without which nothing is begun.
+pub fn in_network<T>(namespace: BorrowedFd<'_>, what: impl FnOnce() -> T) -> io::Result<T> {
     let home = File::open("/proc/thread-self/ns/net")?;
     enter(namespace)?;
+    // Also where `what` panics.
+    let back = Back(home);
     let done = what();
-    let mut pause = Duration::from_millis(1);
-    while let Err(error) = enter(home.as_fd()) {
-        if pause > Duration::from_secs(2) {
-            eprintln!("cannot go back to the host's network namespace: {error}");
-            std::process::abort();
+    drop(back);
+    Ok(done)
+}
+
+/// The namespace that the thread returns to when this is dropped.
+struct Back(File);
+
+impl Drop for Back {
+    fn drop(&mut self) {
+        let mut pause = Duration::from_millis(1);
+        while let Err(error) = enter(self.0.as_fd()) {
+            if pause > Duration::from_secs(2) {
+                eprintln!("cannot go back to the host's network namespace: {error}");
+                std::process::abort();
+            }
+            sleep(pause);
+            pause *= 2;
         }
-        sleep(pause);
-        pause *= 2;
     }
-    done
+}
+
+/// The number of this thread's network namespace, which no other one gets until the host is started anew (Linux 5.14).
+///
+/// # Errors
+/// ENOPROTOOPT where the kernel does not know it; those of socket(2).
+pub fn network_cookie() -> io::Result<u64> {
+    const SO_NETNS_COOKIE: libc::c_int = 71;
+    // SAFETY: no pointers are passed.
+    let fd = unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel just returned this descriptor, and nobody else has it.
+    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    let mut cookie = 0_u64;
+    let mut size = size_of::<u64>() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `size` bytes to `cookie`, which has as many.
+    let done = unsafe {
+        libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, SO_NETNS_COOKIE, (&raw mut cookie).cast(), &raw mut size)
+    };
+    if done == 0 { Ok(cookie) } else { Err(io::Error::last_os_error()) }
 }
 
 /// The calling thread only.
@@ -108,7 +134,6 @@ mod tests {
         let mounts = File::open("/proc/self/ns/mnt").unwrap();
         let error = netlink_socket_in(mounts.as_fd(), libc::NETLINK_ROUTE, Duration::from_secs(1)).unwrap_err();
         assert!(matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EPERM)), "{error}");
-        assert!(network_file(mounts.as_fd(), "snmp").is_err());
         assert_eq!(home(), before);
     }
 }

@@ -14,15 +14,17 @@ pub mod queues;
 pub mod snmp;
 pub mod sockets;
 
+use std::fs::File;
 use std::io::Read;
 use std::os::fd::BorrowedFd;
+use std::path::Path;
 
 use crate::config::NetworkStatistics;
 use crate::error::{Error, Result};
 use crate::netlink::diag::{Family, tcp};
 use crate::netlink::{Link, Socket, qdisc};
 use crate::protocol::mesos::ResourceStatistics;
-use crate::sys::network_file;
+use crate::sys::in_network;
 
 /// Where a container's network is.
 #[derive(Debug, Clone, Copy)]
@@ -83,7 +85,9 @@ pub fn fill(statistics: &mut ResourceStatistics, network: &Network<'_>, flags: &
 /// A file of the container's /proc/net. None: this kernel does not have it.
 fn read(network: &Network<'_>, name: &'static str) -> Result<Option<String>> {
     let mut text = String::new();
-    let read = network_file(network.namespace, name).and_then(|mut file| file.read_to_string(&mut text));
+    // Which network such a file is about is decided when it is opened.
+    let open = in_network(network.namespace, || File::open(Path::new("/proc/thread-self/net").join(name)));
+    let read = open.flatten().and_then(|mut file| file.read_to_string(&mut text));
     match read {
         Ok(_) => Ok(Some(text)),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),

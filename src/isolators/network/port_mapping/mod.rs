@@ -1,0 +1,260 @@
+//! `network/port_mapping`: containers with network namespaces of their own that share the host's address and are told apart by
+//! their ports.
+//!
+//! | file | has |
+//! |--|--|
+//! | [`ranges`], [`name`], [`rules`], [`mirrors`] | what is to be, as data |
+//! | [`registry`] | what all agents of the host have made, and the lock |
+//! | [`filters`], [`sysctl`] | how the kernel is told |
+//! | [`host`], [`inside`], [`shared`] | the host, the container, and what is between them |
+//!
+//! What leads to a container is made last and removed first. What is made is in the registry before, which is all that `cleanup` goes by.
+#![forbid(unsafe_code)]
+
+mod facts;
+mod filters;
+mod host;
+mod inside;
+mod mirrors;
+mod name;
+mod ranges;
+mod registry;
+mod rules;
+mod shared;
+mod sysctl;
+
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use self::facts::Facts;
+use self::host::{Host, check_given, check_ports};
+use self::inside::{ETH0, Given};
+use self::ranges::Ports;
+use self::registry::{Locked, Range};
+use self::rules::{Ends, blocks, from_container, from_ports};
+use self::shared::{Request, attach, check_others, register, release};
+use crate::config::{self, Launcher};
+use crate::error::{Error, Result};
+use crate::isolator::{self, Container, Isolator, Preparation};
+use crate::isolators::Settings;
+use crate::netlink::{Device, Link, Socket, link, veth};
+use crate::protocol::resources;
+
+const NAME: &str = "network/port_mapping";
+
+/// See the module.
+#[derive(Debug)]
+pub struct PortMapping {
+    flags: config::Network,
+    launcher: Option<Launcher>,
+}
+
+impl PortMapping {
+    /// With the settings in force.
+    pub fn new(settings: &Settings) -> PortMapping {
+        PortMapping { flags: settings.network.clone(), launcher: settings.cgroups.launcher }
+    }
+}
+
+/// Undoes what launches have made of the host.
+///
+/// # Errors
+/// There are containers; the kernel's.
+pub fn teardown() -> Result<()> {
+    if !nix::unistd::geteuid().is_root() {
+        return Err(Error::Refused("only root can change the host's network".into()));
+    }
+    let Some(locked) = Locked::take_existing()? else { return Ok(()) };
+    let names: Vec<&str> = locked.registry.containers.iter().map(|entry| entry.container.as_str()).collect();
+    if !names.is_empty() {
+        return Err(Error::Refused(format!(
+            "there are containers in the host's network: destroy {} first",
+            names.join(", ")
+        )));
+    }
+    host::tear_down(&mut Socket::route()?, locked)
+}
+
+/// The container's state directory as the registry has it: which agent's it is.
+fn state(container: &Container<'_>) -> String {
+    container.state.map_or_else(String::new, |state| state.path().to_string_lossy().into_owned())
+}
+
+/// Its network namespace, by its first process.
+fn namespace(container: &Container<'_>) -> Result<File> {
+    let ended = || Error::Refused("the container has no process any more".into());
+    let first = container.first.ok_or_else(ended)?;
+    let path = format!("/proc/{}/ns/net", first.pid);
+    let file = File::open(&path).map_err(Error::path("open", &path))?;
+    // Or the number is another process's by now.
+    if container.proc.start_time(first.pid) != Some(first.start_time) {
+        return Err(ended());
+    }
+    Ok(file)
+}
+
+fn given_ports(container: &Container<'_>) -> Result<Vec<Ports>> {
+    ranges::of_resource(&resources::ranges(container.resources, "ports"))
+}
+
+fn with(ports: &[Ports], ephemeral: Ports) -> Vec<Ports> {
+    ports.iter().cloned().chain([ephemeral]).collect()
+}
+
+/// Makes the pair of links, and lets the container send; nothing comes to it yet. Inside, it is not set up.
+fn connect(socket: &mut Socket, host: &Host, link: &str, namespace: &File, ports: &[Ports]) -> Result<()> {
+    let end = |name| veth::End { name, mac: Some(host.mac), mtu: Some(host.eth0.mtu) };
+    socket.perform(&veth::create(&end(link), &end(ETH0), Some(namespace.as_fd())))?;
+    let made = Link::named(socket, link)?.ok_or_else(|| Error::Refused(format!("the link {link} has just gone")))?;
+    // Nobody is to talk to the host by it.
+    sysctl::write(&format!("ipv6/conf/{link}/disable_ipv6"), "1")?;
+    filters::make_ingress(socket, made.device())?;
+    let ends = Ends { address: host.ip(), mac: host.mac, eth0: host.eth0.index, lo: host.lo.index, veth: made.index };
+    filters::add_first(socket, made.device(), &[from_container(&ends), from_ports(&ends, &blocks(ports))].concat())?;
+    let up = link::Change { up: Some(true), ..link::Change::default() };
+    socket.perform(&link::change(Device { index: made.index, name: link }, &up))
+}
+
+impl Isolator for PortMapping {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn probe(&self) -> Result<()> {
+        let refuse = |why: &str| Err(Error::Refused(why.to_owned()));
+        if !nix::unistd::geteuid().is_root() {
+            return refuse("it needs root: run the agent as root, or leave network/port_mapping out of --isolation");
+        }
+        if self.launcher == Some(Launcher::Posix) {
+            return refuse("it needs the linux launcher: leave out --launcher=posix");
+        }
+        if !Path::new("/proc/self/ns/net").exists() {
+            return refuse("this kernel has no network namespaces (there is no /proc/self/ns/net)");
+        }
+        if self.flags.egress_unique_flow_per_container {
+            return refuse("--egress_unique_flow_per_container is not supported yet: leave it out");
+        }
+        let ranges = self.flags.ephemeral_ports.ranges();
+        if ranges::capacity(ranges, self.flags.ephemeral_ports_per_container) == 0 {
+            return refuse(&format!(
+                "--ephemeral_ports={} has no block of {} ports that begins at a multiple of their number \
+                 (--ephemeral_ports_per_container)",
+                self.flags.ephemeral_ports, self.flags.ephemeral_ports_per_container
+            ));
+        }
+        check_ports(ranges)?;
+        Host::find(&mut Socket::route()?, self.flags.eth0_name.as_deref(), self.flags.lo_name.as_deref()).map(drop)
+    }
+
+    fn plan(&self, container: &Container<'_>) -> Result<isolator::Facts> {
+        check_given(&given_ports(container)?, &self.flags)?;
+        Ok(Facts::new(container.id, &self.flags).bytes())
+    }
+
+    fn prepare(&self, container: &Container<'_>, facts: &isolator::Facts) -> Result<Preparation> {
+        let mut facts = Facts::read(facts)?;
+        let ports = given_ports(container)?;
+        let mut socket = Socket::route()?;
+        let host = Host::find(&mut socket, facts.eth0.as_deref(), facts.lo.as_deref())?;
+        let mut locked = Locked::take()?;
+        host.set_up(&mut socket, &mut locked)?;
+        let request =
+            Request { container: container.id.as_str(), state: &state(container), link: &facts.link, ports: &ports };
+        let ephemeral = register(&mut socket, &mut locked, &host, &request, &self.flags)?;
+        facts.ephemeral = Some(Range::new(&ephemeral));
+        facts.ports = ports.iter().map(Range::new).collect();
+        let namespaces = libc::CLONE_NEWNET as u64;
+        Ok(Preparation { namespaces, facts: Some(facts.bytes()), ..Preparation::default() })
+    }
+
+    fn isolate(&self, container: &Container<'_>, facts: &isolator::Facts) -> Result<()> {
+        let facts = Facts::read(facts)?;
+        let Some(ephemeral) = facts.ephemeral.map(|range| range.ports()) else {
+            return Err(Error::Refused("the container has no ephemeral ports".into()));
+        };
+        let ports = with(&facts.ports(), ephemeral.clone());
+        let namespace = namespace(container)?;
+        let mut socket = Socket::route()?;
+        let host = Host::find(&mut socket, facts.eth0.as_deref(), facts.lo.as_deref())?;
+        connect(&mut socket, &host, &facts.link, &namespace, &ports)?;
+        let given = Given { ephemeral: &ephemeral, ports: &ports, rate: facts.rate };
+        if let Some(warning) = inside::set_up(namespace.as_fd(), &host, &given)?
+            && let Some(state) = container.state
+        {
+            state.log(&format!("isolator {NAME}: {warning}"));
+        }
+        let locked = Locked::take()?;
+        let entry = locked.registry.of(container.id.as_str(), &state(container)).ok_or_else(forgotten)?;
+        attach(&mut socket, &locked, entry, &ports, &[])
+    }
+
+    fn update(&self, container: &Container<'_>, facts: &isolator::Facts) -> Result<Option<isolator::Facts>> {
+        let mut facts = Facts::read(facts)?;
+        let (new, old) = (given_ports(container)?, facts.ports());
+        if new == old {
+            return Ok(None);
+        }
+        check_given(&new, &self.flags)?;
+        let (id, state) = (container.id.as_str(), state(container));
+        let mut socket = Socket::route()?;
+        let mut locked = Locked::take()?;
+        check_others(&locked.registry.containers, id, &state, &new)?;
+        let Some(veth) = Link::named(&mut socket, &facts.link)? else {
+            // It has just ended, and cleanup goes by the old ones.
+            return Ok(None);
+        };
+        let namespace = namespace(container)?;
+        let entry = locked.registry.of_mut(id, &state).ok_or_else(forgotten)?;
+        entry.ports.extend(new.iter().map(Range::new));
+        let mut entry = entry.clone();
+        // Whoever comes after a crash removes both.
+        locked.save()?;
+        let (address, mac) = entry.addresses();
+        let ephemeral = entry.ephemeral.ports();
+        let (all_new, all_old) = (with(&new, ephemeral.clone()), with(&old, ephemeral));
+        let host = Host::find(&mut socket, facts.eth0.as_deref(), facts.lo.as_deref())?;
+        let ends = Ends { address, mac, eth0: host.eth0.index, lo: host.lo.index, veth: veth.index };
+        let (from_new, from_old) = (from_ports(&ends, &blocks(&all_new)), from_ports(&ends, &blocks(&all_old)));
+        filters::add(&mut socket, veth.device(), &from_new)?;
+        inside::change(namespace.as_fd(), address, &all_new, &[])?;
+        attach(&mut socket, &locked, &entry, &all_new, &all_old)?;
+        inside::change(namespace.as_fd(), address, &all_new, &all_old)?;
+        let gone: Vec<_> = from_old.into_iter().filter(|rule| !from_new.contains(rule)).collect();
+        filters::remove(&mut socket, veth.device(), &gone)?;
+        facts.ports = new.iter().map(Range::new).collect();
+        entry.ports.clone_from(&facts.ports);
+        if let Some(known) = locked.registry.of_mut(id, &state) {
+            *known = entry;
+        }
+        locked.save()?;
+        Ok(Some(facts.bytes()))
+    }
+
+    fn measures(&self) -> bool {
+        false
+    }
+
+    fn recover(&self, container: &Container<'_>, facts: &isolator::Facts) -> Result<Option<isolator::Facts>> {
+        let facts = Facts::read(facts)?;
+        let mut socket = Socket::route()?;
+        let host = Host::find(&mut socket, facts.eth0.as_deref(), facts.lo.as_deref())?;
+        let mut locked = Locked::take()?;
+        host.set_up(&mut socket, &mut locked)?;
+        let entry = locked.registry.of(container.id.as_str(), &state(container)).ok_or_else(forgotten)?;
+        attach(&mut socket, &locked, entry, &entry.all_ports(), &[])?;
+        Ok(None)
+    }
+
+    fn cleanup(&self, container: &Container<'_>, _facts: &isolator::Facts) -> Result<()> {
+        let Some(mut locked) = Locked::take_existing()? else { return Ok(()) };
+        match locked.registry.of(container.id.as_str(), &state(container)).cloned() {
+            Some(entry) => release(&mut Socket::route()?, &mut locked, &entry),
+            None => Ok(()),
+        }
+    }
+}
+
+fn forgotten() -> Error {
+    Error::Refused("somebody has removed the container from the host's registry of networks".into())
+}

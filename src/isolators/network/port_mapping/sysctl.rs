@@ -1,0 +1,54 @@
+//! Values below /proc/sys/net: those of this thread's network namespace.
+#![forbid(unsafe_code)]
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+const ROOT: &str = "/proc/sys/net";
+
+fn path(name: &str) -> PathBuf {
+    Path::new(ROOT).join(name)
+}
+
+/// None: this kernel, or a namespace that is not the host's first, does not have it.
+///
+/// # Errors
+/// Those of reading.
+pub(super) fn read(name: &str) -> Result<Option<String>> {
+    let path = path(name);
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(Some(text.trim().to_owned())),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Error::path("read", &path)(e)),
+    }
+}
+
+/// Says false where there is none.
+///
+/// # Errors
+/// Those of writing.
+pub(super) fn write(name: &str, value: &str) -> Result<bool> {
+    let path = path(name);
+    match fs::OpenOptions::new().write(true).open(&path) {
+        Ok(mut file) => match std::io::Write::write_all(&mut file, value.as_bytes()) {
+            Ok(()) => Ok(true),
+            Err(source) => Err(Error::Control { path, value: value.to_owned(), source }),
+        },
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(Error::path("open", &path)(e)),
+    }
+}
+
+/// One that the kernel must have.
+///
+/// # Errors
+/// It does not have it; those of writing.
+pub(super) fn must_write(name: &str, value: &str) -> Result<()> {
+    if write(name, value)? {
+        return Ok(());
+    }
+    Err(Error::path("find", path(name))(ErrorKind::NotFound.into()))
+}

@@ -1,0 +1,64 @@
+//! network/port_mapping: how much containers may send.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::network::bed::{HOST, Net, PEER, bed, lasting};
+
+/// Sends so much, and returns how long it took until all of it had arrived.
+fn send(from: &Net, to: &Net, address: std::net::Ipv4Addr, port: u16, bytes: usize) -> Duration {
+    let listener = to.within(|| TcpListener::bind(("0.0.0.0", port)).unwrap());
+    let begin = Instant::now();
+    let data: Vec<u8> = (0..bytes).map(|number| (number % 251) as u8).collect();
+    thread::scope(|scope| {
+        let server = scope.spawn(|| {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut all = Vec::new();
+            stream.read_to_end(&mut all).unwrap();
+            (all, begin.elapsed())
+        });
+        let mut stream = from.within(|| TcpStream::connect((address, port)).unwrap());
+        stream.write_all(&data).unwrap();
+        drop(stream);
+        let (all, took) = server.join().unwrap();
+        assert!(all == data, "{} bytes have arrived of {bytes}, or others", all.len());
+        took
+    })
+}
+
+#[test]
+fn a_little_at_a_time_arrives_whole() {
+    let bed = bed!();
+    let agent = bed.agent().flag("--egress_rate_limit_per_container=2000B").build();
+    let container = lasting(&agent, &[(31000, 31009)]);
+    let took = send(&Net::of(&container), &bed.peer, PEER, 80, 20480);
+    assert!(took > Duration::from_secs(9), "{took:?}");
+    println!("20480 bytes at 2000 B/s: {took:?}");
+}
+
+#[test]
+fn a_limit_holds_for_what_is_sent_only() {
+    let bed = bed!();
+    // 20 Mbit/s are 2500000 bytes per second.
+    let agent = bed.agent().flag("--egress_rate_limit_per_container=2500000B").build();
+    let container = lasting(&agent, &[(31000, 31009)]);
+    let inside = Net::of(&container);
+    let took = send(&inside, &bed.peer, PEER, 80, 7_500_000).as_secs_f64();
+    let rate = 7.5 * 8.0 / took;
+    println!("limited to 20 Mbit/s: {rate:.1} Mbit/s");
+    assert!((15.0..20.5).contains(&rate), "{rate} Mbit/s");
+    let took = send(&bed.peer, &inside, HOST, 31000, 7_500_000).as_secs_f64();
+    assert!(7.5 * 8.0 / took > 40.0, "what it receives is not limited: {took} s");
+    let qdiscs = inside.run("tc qdisc show dev eth0");
+    assert!(qdiscs.contains("htb 1: root") && (qdiscs.contains("fq_codel") || qdiscs.contains("pfifo")), "{qdiscs}");
+    let log = bed_log(&agent);
+    assert_eq!(qdiscs.contains("fq_codel"), !log.contains("fq_codel"), "{log}");
+}
+
+/// All that supervisors have said.
+fn bed_log(agent: &crate::agent::Agent) -> String {
+    let output = std::process::Command::new("grep").args(["-rh", "isolator"]).arg(&agent.runtime_dir).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}

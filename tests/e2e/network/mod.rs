@@ -1,0 +1,9 @@
+//! The isolators for the containers' network, on hosts made of network namespaces.
+
+pub mod bed;
+mod limits;
+mod many;
+mod mapped;
+mod ports;
+mod recovered;
+mod refused;
