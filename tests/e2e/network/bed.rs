@@ -235,7 +235,7 @@ pub fn ephemeral(net: &Net) -> (u16, u16) {
 }
 
 /// Tries again for a while: what another test is just about to execute may still hold a descriptor of ours.
-fn bound<T>(mut bind: impl FnMut() -> std::io::Result<T>) -> T {
+pub fn bound<T>(mut bind: impl FnMut() -> std::io::Result<T>) -> T {
     let end = Instant::now() + patient(PATIENCE);
     loop {
         match bind() {

@@ -5,11 +5,11 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::network::bed::{HOST, Net, PEER, bed, lasting};
+use crate::network::bed::{HOST, Net, PEER, bed, bound, lasting};
 
 /// Sends so much, and returns how long it took until all of it had arrived.
 fn send(from: &Net, to: &Net, address: std::net::Ipv4Addr, port: u16, bytes: usize) -> Duration {
-    let listener = to.within(|| TcpListener::bind(("0.0.0.0", port)).unwrap());
+    let listener = to.within(|| bound(|| TcpListener::bind(("0.0.0.0", port))));
     let begin = Instant::now();
     let data: Vec<u8> = (0..bytes).map(|number| (number % 251) as u8).collect();
     thread::scope(|scope| {
@@ -36,6 +36,33 @@ fn a_little_at_a_time_arrives_whole() {
     let took = send(&Net::of(&container), &bed.peer, PEER, 80, 20480);
     assert!(took > Duration::from_secs(9), "{took:?}");
     println!("20480 bytes at 2000 B/s: {took:?}");
+}
+
+#[test]
+fn much_at_a_time_by_all_ways() {
+    const MUCH: usize = 64 << 20;
+    let bed = bed!();
+    let agent = bed.agent().build();
+    let (one, other) = (lasting(&agent, &[(31000, 31009)]), lasting(&agent, &[(31010, 31019)]));
+    let (inside, beside) = (Net::of(&one), Net::of(&other));
+    let rate = |took: Duration| MUCH as f64 * 8e-9 / took.as_secs_f64();
+    let best = |from: &Net, to: &Net, address, port| {
+        (0..3).map(|_| rate(send(from, to, address, port, MUCH))).fold(0.0, f64::max)
+    };
+    let localhost = std::net::Ipv4Addr::LOCALHOST;
+    let to_host = best(&bed.peer, &bed.host, HOST, 8080);
+    let to_container = best(&bed.peer, &inside, HOST, 31000);
+    println!("Gbit/s: peer to host {to_host:.2}, peer to container {to_container:.2}");
+    for (way, rate) in [
+        ("container to peer", best(&inside, &bed.peer, PEER, 80)),
+        ("host to container", best(&bed.host, &inside, localhost, 31001)),
+        ("container to host", best(&inside, &bed.host, localhost, 8081)),
+        ("container to container", best(&inside, &beside, HOST, 31010)),
+    ] {
+        println!("Gbit/s: {way} {rate:.2}");
+        // Not how fast this machine is, but whether segments get lost on the way.
+        assert!(rate > 0.05, "{way}: {rate} Gbit/s");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! network/port_mapping: what arrives where.
 
-use crate::network::bed::{Bed, HOST, LOCALHOST, Net, PEER, bed, ephemeral, lasting, tcp, udp, udp_of};
+use crate::network::bed::{Bed, HOST, LOCALHOST, Net, PEER, bed, bound, ephemeral, lasting, tcp, udp, udp_of};
 
 /// Who can reach whom at a port, by both protocols.
 #[track_caller]
@@ -53,9 +53,9 @@ fn what_it_sends_comes_from_the_hosts_address_and_its_own_ports() {
     }
     // By a port that is not its own nothing leaves it.
     let from = |port: u16| {
-        let server = bed.peer.within(|| std::net::UdpSocket::bind((PEER, 9999)).unwrap());
+        let server = bed.peer.within(|| bound(|| std::net::UdpSocket::bind((PEER, 9999))));
         server.set_read_timeout(Some(std::time::Duration::from_millis(300))).unwrap();
-        inside.within(|| std::net::UdpSocket::bind((HOST, port)).unwrap().send_to(b"x", (PEER, 9999)).unwrap());
+        inside.within(|| bound(|| std::net::UdpSocket::bind((HOST, port))).send_to(b"x", (PEER, 9999)).unwrap());
         server.recv_from(&mut [0; 9]).is_ok()
     };
     assert!(from(first + 7));

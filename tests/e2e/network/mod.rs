@@ -1,6 +1,8 @@
 //! The isolators for the containers' network, on hosts made of network namespaces.
 
 pub mod bed;
+#[cfg(feature = "crash-points")]
+mod crash;
 mod limits;
 mod many;
 mod mapped;

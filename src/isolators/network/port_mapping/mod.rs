@@ -40,6 +40,7 @@ use crate::isolator::{self, Container, Isolator, Preparation};
 use crate::isolators::Settings;
 use crate::netlink::{Device, Link, Socket, link, veth};
 use crate::protocol::resources;
+use crate::step::step;
 
 const NAME: &str = "network/port_mapping";
 
@@ -158,10 +159,10 @@ impl Isolator for PortMapping {
         let mut socket = Socket::route()?;
         let host = Host::find(&mut socket, facts.eth0.as_deref(), facts.lo.as_deref())?;
         let mut locked = Locked::take()?;
-        host.set_up(&mut socket, &mut locked)?;
+        step("network set-up", || host.set_up(&mut socket, &mut locked))?;
         let request =
             Request { container: container.id.as_str(), state: &state(container), link: &facts.link, ports: &ports };
-        let ephemeral = register(&mut socket, &mut locked, &host, &request, &self.flags)?;
+        let ephemeral = step("network register", || register(&mut socket, &mut locked, &host, &request, &self.flags))?;
         facts.ephemeral = Some(Range::new(&ephemeral));
         facts.ports = ports.iter().map(Range::new).collect();
         let namespaces = libc::CLONE_NEWNET as u64;
@@ -177,28 +178,30 @@ impl Isolator for PortMapping {
         let namespace = namespace(container)?;
         let mut socket = Socket::route()?;
         let host = Host::find(&mut socket, facts.eth0.as_deref(), facts.lo.as_deref())?;
-        connect(&mut socket, &host, &facts.link, &namespace, &ports)?;
+        step("network connect", || connect(&mut socket, &host, &facts.link, &namespace, &ports))?;
         let given = Given { ephemeral: &ephemeral, ports: &ports, rate: facts.rate };
-        if let Some(warning) = inside::set_up(namespace.as_fd(), &host, &given)?
+        if let Some(warning) = step("network inside", || inside::set_up(namespace.as_fd(), &host, &given))?
             && let Some(state) = container.state
         {
             state.log(&format!("isolator {NAME}: {warning}"));
         }
         let locked = Locked::take()?;
         let entry = locked.registry.of(container.id.as_str(), &state(container)).ok_or_else(forgotten)?;
-        attach(&mut socket, &locked, entry, &ports, &[])
+        step("network attach", || attach(&mut socket, &locked, entry, &ports, &[]))
     }
 
     fn update(&self, container: &Container<'_>, facts: &isolator::Facts) -> Result<Option<isolator::Facts>> {
         let mut facts = Facts::read(facts)?;
-        let (new, old) = (given_ports(container)?, facts.ports());
-        if new == old {
+        let new = given_ports(container)?;
+        let (id, state) = (container.id.as_str(), state(container));
+        let mut locked = Locked::take()?;
+        // Not of the facts: an update that was cut short has left more than they know.
+        let old = locked.registry.of(id, &state).ok_or_else(forgotten)?.ports();
+        if new == old && new == facts.ports() {
             return Ok(None);
         }
         check_given(&new, &self.flags)?;
-        let (id, state) = (container.id.as_str(), state(container));
         let mut socket = Socket::route()?;
-        let mut locked = Locked::take()?;
         check_others(&locked.registry.containers, id, &state, &new)?;
         let Some(veth) = Link::named(&mut socket, &facts.link)? else {
             // It has just ended, and cleanup goes by the old ones.

@@ -118,6 +118,11 @@ impl Range {
 }
 
 impl Entry {
+    /// Without the ephemeral ones.
+    pub(super) fn ports(&self) -> Vec<Ports> {
+        self.ports.iter().map(Range::ports).collect()
+    }
+
     /// The host's address of IPv4 and of Ethernet that its filters ask for.
     pub(super) fn addresses(&self) -> (Ipv4Addr, Mac) {
         (Ipv4Addr::from_bits(self.address), Mac(self.mac.as_slice().try_into().unwrap_or_default()))

@@ -54,7 +54,11 @@ pub(super) struct Inside {
 
 /// Ranges as blocks that a filter can match.
 pub(super) fn blocks(ranges: &[Ports]) -> Vec<PortBlock> {
-    ranges.iter().cloned().flat_map(split).collect()
+    let mut blocks: Vec<PortBlock> = ranges.iter().cloned().flat_map(split).collect();
+    // What an update that was cut short has left may have some twice.
+    blocks.sort_unstable();
+    blocks.dedup();
+    blocks
 }
 
 fn rule(priority: u16, keys: Keys, link: u32) -> Rule {

@@ -1,6 +1,7 @@
 //! What is done under the host's lock: ranges given and taken back, and the filters on links that all containers share.
 #![forbid(unsafe_code)]
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 
 use super::filters;
@@ -13,6 +14,7 @@ use super::rules::{Ends, Rule, blocks, on_eth0, on_lo};
 use crate::config;
 use crate::error::{Error, Result};
 use crate::netlink::{Link, Mac, Socket, link};
+use crate::step::step;
 
 /// How often it is looked again which links there are, when one goes meanwhile: namespaces of ended containers take theirs with them.
 const LOOKS: u32 = 20;
@@ -136,7 +138,7 @@ pub(super) fn attach(socket: &mut Socket, locked: &Locked, entry: &Entry, new: &
             filters::remove(socket, link.device(), &gone)?;
         }
     }
-    share(socket, locked, &eth0)
+    share(socket, locked, &eth0, ends.address)
 }
 
 /// Undoes all that a container has on the host, and forgets it. First what leads to it, then itself.
@@ -149,23 +151,23 @@ pub(super) fn release(socket: &mut Socket, locked: &mut Locked, entry: &Entry) -
     let mut results = Vec::new();
     for (link, rules) in [(&eth0, on_eth0(&ends, &blocks)), (&lo, on_lo(&ends, &blocks))] {
         if let Some(link) = link {
-            results.push(filters::remove(socket, link.device(), &rules));
+            results.push(step("network detach", || filters::remove(socket, link.device(), &rules)));
         }
     }
     let all = locked.registry.containers.clone();
     locked.registry.containers.retain(|other| other != entry);
     if let Some(eth0) = &eth0 {
-        results.push(share(socket, locked, eth0));
+        results.push(share(socket, locked, eth0, ends.address));
     }
     if let Some(veth) = &veth {
-        results.push(match socket.perform(&link::delete(veth.device())) {
+        results.push(match step("network unlink", || socket.perform(&link::delete(veth.device()))) {
             Err(e) if e.errno() == Some(libc::ENODEV) => Ok(()),
             result => result,
         });
     }
     let result: Result<()> = results.into_iter().collect();
     match result {
-        Ok(()) => locked.save(),
+        Ok(()) => step("network forget", || locked.save()),
         Err(e) => {
             locked.registry.containers = all;
             Err(e)
@@ -173,11 +175,10 @@ pub(super) fn release(socket: &mut Socket, locked: &mut Locked, entry: &Entry) -
     }
 }
 
-/// Brings the filters that all containers share in line with the registry and the links that there are.
-fn share(socket: &mut Socket, locked: &Locked, eth0: &Link) -> Result<()> {
-    let Some(address) = locked.registry.containers.first().map(|entry| entry.addresses().0) else {
-        return unshare(socket, eth0);
-    };
+/// Brings the filters that all containers share in line with the registry and the links that there are. `own`: the address that
+/// they ask for where no container is left.
+fn share(socket: &mut Socket, locked: &Locked, eth0: &Link, own: Ipv4Addr) -> Result<()> {
+    let address = locked.registry.containers.first().map_or(own, |entry| entry.addresses().0);
     for look in 0.. {
         let links = Link::all(socket)?;
         let of =
@@ -193,11 +194,4 @@ fn share(socket: &mut Socket, locked: &Locked, eth0: &Link) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Nobody is left to share anything. The address that the filters ask for is the host's.
-fn unshare(socket: &mut Socket, eth0: &Link) -> Result<()> {
-    let addresses = crate::netlink::address::all(socket)?;
-    let mut own = addresses.into_iter().filter(|(link, _)| *link == eth0.index);
-    own.next().map_or(Ok(()), |(_, own)| filters::share(socket, eth0.device(), own.address, &[]))
 }
