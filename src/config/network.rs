@@ -8,14 +8,23 @@ use super::flags::network as flags;
 use super::sources::Sources;
 use super::values::{ValueError, parse_bytes};
 
-/// Ports, as `[32768-57344]` or `[32768-40959,49152-57343]`: `--ephemeral_ports`.
+/// Ports, as `[32768-57344]` or `[32768-40959,49152-57343]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PortRanges(Vec<RangeInclusive<u16>>);
 
 impl PortRanges {
     /// None is 0. The brackets may be missing.
     pub(super) fn parse(text: &str) -> Result<PortRanges, ValueError> {
-        let number = |text: &str| text.trim().parse::<u16>().ok().filter(|number| *number > 0 && !text.contains('+'));
+        PortRanges::from_on(1, text).ok_or(ValueError::PortRanges)
+    }
+
+    /// The same, and 0 may be one.
+    pub(super) fn parse_any(text: &str) -> Result<PortRanges, ValueError> {
+        PortRanges::from_on(0, text).ok_or(ValueError::AnyPortRanges)
+    }
+
+    fn from_on(lowest: u16, text: &str) -> Option<PortRanges> {
+        let number = |text: &str| text.trim().parse::<u16>().ok().filter(|n| *n >= lowest && !text.contains('+'));
         let range = |text: &str| {
             let (first, last) = text.split_once('-')?;
             let (first, last) = number(first).zip(number(last))?;
@@ -23,7 +32,7 @@ impl PortRanges {
         };
         let inner = text.trim().strip_prefix('[').map_or(Some(text), |rest| rest.strip_suffix(']'));
         let ranges = inner.and_then(|text| text.split(',').map(range).collect());
-        ranges.map(PortRanges).ok_or(ValueError::PortRanges)
+        ranges.map(PortRanges)
     }
 
     /// In the order given; they may overlap.

@@ -75,6 +75,9 @@ pub enum ValueError {
     /// Nothing would ever be sent.
     #[error("it is more than zero")]
     NoRate,
+    /// No ranges of ports, of which 0 may be one.
+    #[error("it is ranges of ports from 0 to 65535, as [31000-32000]")]
+    AnyPortRanges,
     /// Neither of the two.
     #[error("it is record or json")]
     Format,

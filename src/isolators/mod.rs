@@ -48,6 +48,10 @@ pub struct Settings {
     pub namespaces: config::Namespaces,
     /// The flags that have to do with the containers' network.
     pub network: config::Network,
+    /// Those of network/ports.
+    pub network_ports: config::NetworkPorts,
+    /// What is measured of networks.
+    pub network_statistics: config::NetworkStatistics,
     /// Those of linux/seccomp.
     pub seccomp: config::Seccomp,
     /// The flags that have to do with user namespaces.
@@ -67,6 +71,8 @@ impl Settings {
             limits: config.limits.clone(),
             namespaces: config.namespaces.clone(),
             network: config.network.clone(),
+            network_ports: config.network_ports.clone(),
+            network_statistics: config.network_statistics,
             seccomp: config.seccomp.clone(),
             userns: config.userns,
         }
@@ -106,6 +112,7 @@ const BUILT_IN: &[Maker] = &[
     ("namespaces/uts", |settings| Box::new(namespaces::Uts::new(settings))),
     ("namespaces/cgroup", |settings| Box::new(namespaces::Cgroup::new(settings))),
     ("network/port_mapping", |settings| Box::new(network::PortMapping::new(settings))),
+    ("network/ports", |settings| Box::new(network::Ports::new(settings))),
     ("linux/nnp", |_| Box::new(nnp::Nnp)),
     ("linux/seccomp", |settings| Box::new(seccomp::Seccomp::new(settings))),
     ("namespaces/user", |settings| Box::new(namespaces::User::new(settings))),
@@ -127,13 +134,13 @@ const PROGRAM: &str = "program/";
 /// filesystem/posix if none is named. Asks for the hierarchies only if it has to.
 ///
 /// # Errors
-/// `cgroups/all` stands for nothing here; two isolators for file systems, or for disk space.
+/// `cgroups/all` stands for nothing here; two isolators for file systems, for disk space, or for ports.
 pub fn resolve<'a>(
     names: &[String],
     settings: &Settings,
     hierarchies: impl FnOnce() -> Result<&'a Hierarchies>,
 ) -> Result<Vec<String>> {
-    filesystem::in_front(disk::at_most_one(all::resolve(names, settings, hierarchies)?)?)
+    filesystem::in_front(network::at_most_one(disk::at_most_one(all::resolve(names, settings, hierarchies)?)?)?)
 }
 
 /// The isolators that give persistent volumes to containers.

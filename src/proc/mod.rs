@@ -1,6 +1,7 @@
 //! What /proc says about processes. The root is a parameter, so that all of this is tested on fake trees.
 #![forbid(unsafe_code)]
 
+mod sockets;
 mod tree;
 
 use std::fs::{self, File};

@@ -30,6 +30,7 @@ mod launching;
 mod life;
 mod namespaces;
 mod network;
+mod network_ports;
 mod operators_environment;
 mod persistent;
 mod programs;

@@ -12,3 +12,4 @@ mod links;
 mod mirrors;
 mod requests;
 mod sockets;
+mod statistics;

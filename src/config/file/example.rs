@@ -37,6 +37,7 @@ fn sample(flag: &Flag) -> &'static str {
         "allowed_devices" => {
             r#"{"allowed_devices": [{"device": {"path": "/dev/fuse"}, "access": {"read": true, "write": true}}]}"#
         }
+        "container_ports_isolated_range" => "[0-35000]",
         "cgroups_net_cls_primary_handle" => "0x0012",
         "cgroups_net_cls_secondary_handles" => "0x0001,0xffff",
         "default_container_info" => {

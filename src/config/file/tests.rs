@@ -104,6 +104,9 @@ fn value_of(flag: &'static Flag) -> BoxedStrategy<String> {
         }
         _ if flag.name == "eth0_name" || flag.name == "lo_name" => "[a-z]{1,8}".boxed(),
         _ if flag.name == "egress_rate_limit_per_container" => (1..9u8).prop_map(|rate| format!("{rate}KB")).boxed(),
+        _ if ["agent_ports", "container_ports_isolated_range"].contains(&flag.name) => {
+            (1..60000u16).prop_map(|first| format!("[{first}-60000]")).boxed()
+        }
         _ if flag.name == "cgroups_root" || flag.name == "systemd_slice" => "[a-z]{1,8}".boxed(),
         _ if flag.name.ends_with("_capabilities") => {
             prop_oneof![Just("none".to_owned()), Just(r#"{"capabilities": ["KILL"]}"#.to_owned())].boxed()
