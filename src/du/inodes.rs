@@ -1,4 +1,4 @@
-//! The files with several names that were counted already.
+//! What a walk may come by once more and has counted already: directories, files with several names, large ones.
 #![forbid(unsafe_code)]
 
 /// A set of inode numbers, of each device its own: in all 8 to 16 bytes for each, also while it grows. (The standard set takes

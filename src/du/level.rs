@@ -59,6 +59,8 @@ pub(super) struct Open {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry<'a> {
     pub(super) name: &'a CStr,
+    /// As the directory has it; of a mount point, that of what is below the mount.
+    pub(super) inode: u64,
     /// `DT_*`.
     pub(super) kind: u8,
     pub(super) before: i64,
@@ -105,10 +107,11 @@ impl Open {
 
 /// The first entry and its length. None: there is none, or it is not whole, which the kernel never hands out.
 fn parse(bytes: &[u8], before: i64) -> Option<(Entry<'_>, usize)> {
+    let inode = u64::from_ne_bytes(*bytes.first_chunk()?);
     let after = i64::from_ne_bytes(*bytes.get(POSITION..)?.first_chunk()?);
     let length = usize::from(u16::from_ne_bytes(*bytes.get(LENGTH..)?.first_chunk()?));
     let name = CStr::from_bytes_until_nul(bytes.get(NAME..length)?).ok()?;
-    Some((Entry { name, kind: *bytes.get(KIND)?, before, after }, length))
+    Some((Entry { name, inode, kind: *bytes.get(KIND)?, before, after }, length))
 }
 
 #[cfg(test)]

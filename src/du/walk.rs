@@ -20,6 +20,9 @@ const WINDOW: usize = 16;
 /// there; what is left out is found by the next.
 const PATIENCE: u32 = 1 << 20;
 
+/// Entries that are looked through for one that is not where it was.
+const SEARCHED: u32 = 1024;
+
 /// Files of so many blocks (1 MiB) are remembered, as those with several names are: one that is moved ahead must not count twice.
 const LARGE: u64 = 2048;
 
@@ -224,7 +227,6 @@ impl Walk {
         };
         let mut found = 1;
         while let (Some(level), Some(next)) = (self.levels.get(found - 1).copied(), self.levels.get(found).copied()) {
-            self.patience = self.patience.saturating_sub(1);
             let below = if self.patience > 0 { self.below(here.as_fd(), level.before, next)? } else { None };
             let Some(below) = below else { break };
             here = below;
@@ -234,19 +236,30 @@ impl Walk {
         Ok(Some(here))
     }
 
-    /// The directory `next`, if it is still the entry at this position.
+    /// The directory `next`, if it is still in this one: at this position, or near it, or near the beginning. (Where positions are
+    /// numbers of entries, what is made and removed meanwhile shifts them.)
     fn below(&mut self, directory: BorrowedFd<'_>, position: i64, next: Level) -> io::Result<Option<OwnedFd>> {
-        let Entered::Yes(fd, _) = enter(directory, c".")? else { return Ok(None) };
-        let Ok(mut list) = Open::from(fd, self.buffer(), position) else { return Ok(None) };
-        let below = match list.next() {
-            Ok(Some((directory, entry))) => match enter(directory, entry.name)? {
-                Entered::Yes(fd, found) if next.is(&found) => Some(fd),
-                _ => None,
-            },
-            _ => None,
-        };
-        self.spare.push(list.into_parts().1);
-        Ok(below)
+        for from in [position, 0] {
+            let Entered::Yes(fd, _) = enter(directory, c".")? else { return Ok(None) };
+            let Ok(mut list) = Open::from(fd, self.buffer(), from) else { return Ok(None) };
+            let mut below = None;
+            for _ in 0..SEARCHED {
+                self.patience = self.patience.saturating_sub(1);
+                let Ok(Some((directory, entry))) = list.next() else { break };
+                if entry.inode == next.inode {
+                    below = match enter(directory, entry.name)? {
+                        Entered::Yes(fd, found) if next.is(&found) => Some(fd),
+                        _ => None,
+                    };
+                    break;
+                }
+            }
+            self.spare.push(list.into_parts().1);
+            if below.is_some() {
+                return Ok(below);
+            }
+        }
+        Ok(None)
     }
 
     fn buffer(&mut self) -> Buffer {

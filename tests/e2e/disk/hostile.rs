@@ -50,9 +50,12 @@ fn who_stirs_is_measured_and_ended() {
 #[test]
 fn who_moves_a_result_to_its_place_again_and_again_is_not_ended() {
     let agent = enforcing().build();
-    // Many others, so that moves meet a walk under way.
-    let script = "mkdir a b c; perl -e 'for (1..30000) { open my $f, \">\", \"b/$_\" }'; mkdir a/m; head -c 6M /dev/zero > a/m/big;
-        touch done; while :; do mv a/m c/m; sleep 0.03; mv c/m a/m; sleep 0.03; done";
+    // Among many others, so that moves meet a walk under way.
+    let script = "perl -e '
+        for my $d (0..9) { mkdir \"d$d\"; for (1..3000) { open my $f, \">\", \"d$d/$_\" } }
+        mkdir \"d0/m\"; open my $f, \">\", \"d0/m/big\"; print $f \"x\" x (6 << 20); close $f;
+        open $f, \">\", \"done\"; close $f;
+        for (my $at = 0; ; $at = ($at + 3) % 10) { rename \"d$at/m\", \"d\" . (($at + 3) % 10) . \"/m\"; select undef, undef, undef, 0.005 }'";
     let container = agent.task(script).resources(resources(11.0)).launch();
     eventually("it is at it", || container.path("done").exists());
     std::thread::sleep(Duration::from_secs(4));
