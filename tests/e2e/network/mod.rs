@@ -6,6 +6,7 @@ mod crash;
 mod limits;
 mod many;
 mod mapped;
+mod measured;
 mod ports;
 mod recovered;
 mod refused;

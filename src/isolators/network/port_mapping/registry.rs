@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use prost::Message;
 
+use super::handles::Handles;
 use super::ranges::Ports;
 use crate::cgroup::lock;
 use crate::error::{Error, Result};
@@ -94,6 +95,9 @@ pub(super) struct Entry {
     /// The same of eth0.
     #[prost(bytes = "vec", required, tag = "8")]
     pub(super) mac: Vec<u8>,
+    /// Its first process, by which operators find its network. None before there is one.
+    #[prost(uint32, optional, tag = "10")]
+    pub(super) pid: Option<u32>,
 }
 
 /// Of ports.
@@ -129,6 +133,11 @@ impl Entry {
     /// The host's address of IPv4 and of Ethernet that its filters ask for.
     pub(super) fn addresses(&self) -> (Ipv4Addr, Mac) {
         (Ipv4Addr::from_bits(self.address), Mac(self.mac.as_slice().try_into().unwrap_or_default()))
+    }
+
+    /// Where operators find its network.
+    pub(super) fn handles(&self) -> Option<Handles> {
+        self.pid.map(|pid| Handles::of(&self.container, pid))
     }
 
     /// The ephemeral ones, too.
@@ -282,6 +291,7 @@ mod tests {
             ports: vec![Range::new(&(31000..=31009))],
             address: 0x0a01_0203,
             mac: vec![2, 0, 0, 0, 0, 1],
+            pid: None,
         }
     }
 

@@ -75,6 +75,7 @@ pub(super) fn register(
         ports: request.ports.iter().map(Range::new).collect(),
         address: host.ip().to_bits(),
         mac: mac.to_vec(),
+        pid: None,
     });
     locked.save()?;
     Ok(ephemeral)
@@ -170,6 +171,7 @@ pub(super) fn release(socket: &mut Socket, locked: &mut Locked, entry: &Entry) -
             result => result,
         });
     }
+    results.extend(entry.handles().map(|handles| step("network handles", || handles.remove())));
     let result: Result<()> = results.into_iter().collect();
     match result {
         Ok(()) => step("network forget", || locked.save()),
