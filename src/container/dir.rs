@@ -240,10 +240,15 @@ impl ContainerDir {
         fs::read_to_string(self.path.join("left")).ok()
     }
 
+    /// What [`ContainerDir::log`] appends to.
+    pub fn log_path(&self) -> PathBuf {
+        self.path.join("log")
+    }
+
     /// Appends a line for whoever looks for the reason of something later.
     pub fn log(&self, line: &str) {
         use std::io::Write;
-        let file = fs::OpenOptions::new().append(true).create(true).open(self.path.join("log"));
+        let file = fs::OpenOptions::new().append(true).create(true).open(self.log_path());
         // A log line that cannot be written has no better place to go, and the container matters more.
         let _ = file.and_then(|mut f| f.write_all(format!("{line}\n").as_bytes()));
     }

@@ -7,11 +7,15 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::thread::sleep;
 use std::time::Duration;
 
+use super::last_words::die;
+
 /// Of linux/netlink.h: errors come without a copy of the request (Linux 4.3), and with the kernel's own words (4.12).
 const NETLINK_CAP_ACK: libc::c_int = 10;
 const NETLINK_EXT_ACK: libc::c_int = 11;
 /// Answers that do not fit are lost.
 const RECEIVE_BUFFER: libc::c_int = 1 << 20;
+/// A datagram that does not fit is refused (EMSGSIZE). The kernel's default is 208 KiB, and the host may have a smaller one.
+const SEND_BUFFER: libc::c_int = 256 << 10;
 
 /// Opens a socket of a netlink protocol (NETLINK_ROUTE, ...) in this thread's network namespace, which it belongs to for good.
 /// What it waits for from the kernel it waits for so long at most.
@@ -32,6 +36,10 @@ pub fn netlink_socket(protocol: i32, patience: Duration) -> io::Result<OwnedFd> 
     }
     // Needs CAP_NET_ADMIN; without it the host's default has to do.
     let _ = set(&socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, &RECEIVE_BUFFER);
+    // The same; without it as much as the host lets anybody have.
+    if set(&socket, libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, &SEND_BUFFER).is_err() {
+        let _ = set(&socket, libc::SOL_SOCKET, libc::SO_SNDBUF, &SEND_BUFFER);
+    }
     let patience = libc::timeval {
         tv_sec: libc::time_t::try_from(patience.as_secs()).unwrap_or(libc::time_t::MAX),
         tv_usec: patience.subsec_micros().into(),
@@ -77,8 +85,7 @@ impl Drop for Back {
         let mut pause = Duration::from_millis(1);
         while let Err(error) = enter(self.0.as_fd()) {
             if pause > Duration::from_secs(2) {
-                eprintln!("cannot go back to the host's network namespace: {error}");
-                std::process::abort();
+                die(&format!("cannot go back to the host's network namespace: {error}"));
             }
             sleep(pause);
             pause *= 2;
@@ -126,6 +133,20 @@ fn set<T>(socket: &OwnedFd, level: libc::c_int, option: libc::c_int, value: &T) 
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use nix::sys::socket::{getsockopt, sockopt};
+
+    #[test]
+    fn batches_fit_whatever_the_hosts_default_is() {
+        let socket = netlink_socket(libc::NETLINK_ROUTE, Duration::from_secs(1)).unwrap();
+        let size = getsockopt(&socket, sockopt::SndBuf).unwrap();
+        // The kernel gives twice as much, for what is its own.
+        let allowed = std::fs::read_to_string("/proc/sys/net/core/wmem_max").unwrap().trim().parse::<usize>().unwrap();
+        let wanted = SEND_BUFFER as usize;
+        assert!(size == 2 * wanted || size == 2 * allowed.min(wanted), "{size}, {allowed}");
+        if nix::unistd::geteuid().is_root() {
+            assert_eq!(size, 2 * wanted);
+        }
+    }
 
     #[test]
     fn what_is_no_network_namespace_is_refused_and_the_thread_stays() {
