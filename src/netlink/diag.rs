@@ -71,6 +71,8 @@ pub struct TcpSocket {
     pub inode: u32,
     /// Who made it.
     pub uid: u32,
+    /// Its number by SO_COOKIE, which no other socket of the host gets until it is started anew.
+    pub cookie: u64,
 }
 
 /// Whose addresses are meant. A socket of IPv6 may be connected by IPv4: its addresses are then given as such.
@@ -116,6 +118,8 @@ pub fn decode(body: &[u8]) -> std::result::Result<Option<TcpSocket>, Bad> {
     let (Some(state), Some(local), Some(remote)) = (state, address(8), address(24)) else { return Ok(None) };
     let (local_port, remote_port) = (fields.be16(4).ok_or(SHORT)?, fields.be16(6).ok_or(SHORT)?);
     let (uid, inode) = (fields.u32(64).ok_or(SHORT)?, fields.u32(68).ok_or(SHORT)?);
+    let (low, high) = (fields.u32(44).ok_or(SHORT)?, fields.u32(48).ok_or(SHORT)?);
+    let cookie = u64::from(high) << 32 | u64::from(low);
     let mut rtt = None;
     for attribute in attributes(rest) {
         let attribute = attribute?;
@@ -125,5 +129,5 @@ pub fn decode(body: &[u8]) -> std::result::Result<Option<TcpSocket>, Bad> {
         }
     }
     let (local, remote) = (SocketAddr::new(local, local_port), SocketAddr::new(remote, remote_port));
-    Ok(Some(TcpSocket { state, local, remote, rtt, inode, uid }))
+    Ok(Some(TcpSocket { state, local, remote, rtt, inode, uid, cookie }))
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use procfs::FromRead;
 pub use procfs::process::Stat;
+pub use sockets::OpenSocket;
 
 use crate::error::{Error, Result};
 

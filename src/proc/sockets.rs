@@ -1,24 +1,51 @@
 //! Which sockets a process has open.
 #![forbid(unsafe_code)]
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use nix::fcntl::readlinkat;
+use nix::fcntl::{AtFlags, readlinkat};
+use nix::sys::stat::fstatat;
 
 use super::{Proc, Stat};
 
+/// A descriptor of a process's that is a socket.
+#[derive(Debug)]
+pub struct OpenSocket<'a> {
+    /// The socket's number. It comes from a counter of 32 bits that all networks and pipes share and that wraps: two sockets
+    /// may have the same.
+    pub inode: u32,
+    table: &'a fs::File,
+    name: &'a OsStr,
+}
+
+impl OpenSocket<'_> {
+    /// The descriptor's number.
+    pub fn number(&self) -> Option<i32> {
+        self.name.to_str()?.parse().ok()
+    }
+
+    /// The account that the socket is of: who made it, unless it was given away.
+    ///
+    /// # Errors
+    /// ENOENT: it is not open any more. EACCES.
+    pub fn owner(&self) -> io::Result<u32> {
+        Ok(fstatat(self.table, self.name, AtFlags::empty())?.st_uid)
+    }
+}
+
 impl Proc {
-    /// Calls `each` with the inode of every socket that the process has open; as often as it has it open. One that has ended, or
-    /// is another by now, has none.
+    /// Calls `each` with every socket that the process has open; as often as it has it open. One that has ended, or is another
+    /// by now, has none.
     ///
     /// A thread may have descriptors of its own (unshare(2), CLONE_FILES): those are not looked at.
     ///
     /// # Errors
     /// When it may not be looked at: EACCES for another account's process, and for one that is not dumpable.
-    pub fn sockets(&self, process: &Stat, mut each: impl FnMut(u32)) -> io::Result<()> {
+    pub fn sockets(&self, process: &Stat, mut each: impl FnMut(&OpenSocket<'_>)) -> io::Result<()> {
         let own = self.root.join(process.pid.to_string());
         let looked = if process.state == 'Z' { self.by_threads(&own, &mut each) } else { list(&own, &mut each) };
         match looked {
@@ -32,7 +59,7 @@ impl Proc {
     }
 
     /// A main thread that has ended has no descriptors any more, and the others go on.
-    fn by_threads(&self, process: &Path, each: &mut impl FnMut(u32)) -> io::Result<()> {
+    fn by_threads(&self, process: &Path, each: &mut impl FnMut(&OpenSocket<'_>)) -> io::Result<()> {
         let mut looked = Ok(());
         for thread in fs::read_dir(process.join("task"))?.flatten() {
             looked = list(&thread.path(), each);
@@ -42,15 +69,16 @@ impl Proc {
 }
 
 /// Those of a process or thread.
-fn list(process: &Path, each: &mut impl FnMut(u32)) -> io::Result<()> {
+fn list(process: &Path, each: &mut impl FnMut(&OpenSocket<'_>)) -> io::Result<()> {
     let table = process.join("fd");
     // By the directory, so that the kernel does not look for the process again with each of them.
     let directory = fs::File::open(&table)?;
     for entry in fs::read_dir(&table)? {
+        let name = entry?.file_name();
         // One that was closed meanwhile is not open.
-        let Ok(target) = readlinkat(&directory, entry?.file_name().as_os_str()) else { continue };
+        let Ok(target) = readlinkat(&directory, name.as_os_str()) else { continue };
         if let Some(inode) = inode(target.as_bytes()) {
-            each(inode);
+            each(&OpenSocket { inode, table: &directory, name: &name });
         }
     }
     Ok(())
@@ -71,7 +99,7 @@ mod tests {
 
     fn of(proc: &Proc, pid: i32) -> io::Result<Vec<u32>> {
         let mut found = Vec::new();
-        proc.sockets(&proc.stat(pid).unwrap(), |inode| found.push(inode))?;
+        proc.sockets(&proc.stat(pid).unwrap(), |open| found.push(open.inode))?;
         found.sort_unstable();
         Ok(found)
     }
@@ -87,6 +115,14 @@ mod tests {
         let inode = fs::metadata(format!("/proc/self/fd/{}", listener.as_raw_fd())).unwrap().ino() as u32;
         let pid = std::process::id() as i32;
         assert!(of(&proc, pid).unwrap().contains(&inode));
+        let mut its = None;
+        proc.sockets(&proc.stat(pid).unwrap(), |open| {
+            if open.inode == inode {
+                its = Some((open.number(), open.owner().unwrap()));
+            }
+        })
+        .unwrap();
+        assert_eq!(its, Some((Some(listener.as_raw_fd()), nix::unistd::geteuid().as_raw())));
         drop(listener);
         assert!(!of(&proc, pid).unwrap().contains(&inode));
     }

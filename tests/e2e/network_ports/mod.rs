@@ -5,6 +5,7 @@ mod sockets;
 mod takeover;
 
 use std::fs;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::agent::messages::{Termination, scalar, update};
@@ -48,12 +49,16 @@ fn listen(address: &str, ports: &[u16]) -> String {
     )
 }
 
+/// Where a container's state is.
+fn state(agent: &Agent, container: &Container<'_>) -> Option<PathBuf> {
+    let below = |path: PathBuf| fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+    let boots = below(agent.runtime_dir.clone()).flat_map(below);
+    boots.map(|boot| boot.join("live").join(&container.id)).find(|state| state.is_dir())
+}
+
 /// What was logged of a container.
 fn log(agent: &Agent, container: &Container<'_>) -> String {
-    let below = |path: std::path::PathBuf| fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
-    let boots = below(agent.runtime_dir.clone()).flat_map(below);
-    let logs = boots.map(|boot| boot.join("live").join(&container.id).join("log"));
-    logs.filter_map(|log| fs::read_to_string(log).ok()).collect()
+    state(agent, container).and_then(|state| fs::read_to_string(state.join("log")).ok()).unwrap_or_default()
 }
 
 /// Long enough for several looks.

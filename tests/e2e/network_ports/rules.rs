@@ -1,6 +1,6 @@
 //! What may be listened on, and what becomes of who listens on something else.
 
-use super::{address, agent, assert_unallocated, change, enforcing, listen, log, looks, resources};
+use super::{address, agent, assert_unallocated, change, enforcing, listen, log, looks, resources, state};
 use crate::agent::container::AWAIT_GO;
 use crate::agent::{Agent, eventually, need_root};
 use crate::refusals::assert_says;
@@ -59,7 +59,7 @@ fn without_enforcement_the_log_says_it_once() {
     looks();
     assert_eq!(log(&agent, &container), line("[21001-21001]"));
     container.go();
-    let both = line("[21001-21001]") + &line("[21001-21001, 21003-21003]");
+    let both = line("[21001-21001]") + &line("[21003-21003]");
     eventually("the log says more", || log(&agent, &container) == both);
     container.destroy();
     agent.assert_nothing_left();
@@ -116,5 +116,28 @@ fn nobody_is_looked_at_before_an_interval_has_passed() {
     looks();
     assert!(!container.processes().is_empty(), "30 seconds are the default");
     container.destroy();
+    agent.assert_nothing_left();
+}
+
+#[test]
+fn who_has_ports_that_cannot_be_read_is_not_ended_for_them() {
+    let agent = enforcing().build();
+    let container = agent
+        .task(&format!("{} sleep 1000", listen(&address(), &[21001])))
+        .resources(resources(&[(21001, 21001)]))
+        .launch();
+    eventually("it listens", || container.path("listening.21001").exists());
+    let file = state(&agent, &container).unwrap().join("resources");
+    std::fs::write(&file, [0xff, 0xff]).unwrap();
+    eventually("the log says so", || log(&agent, &container).contains("the resources in force are not known"));
+    looks();
+    assert!(!container.processes().is_empty(), "{}", log(&agent, &container));
+    assert_eq!(log(&agent, &container).lines().count(), 1, "{}", log(&agent, &container));
+    // As soon as they are known they count, those of the launch first.
+    std::fs::remove_file(&file).unwrap();
+    looks();
+    let wait = container.spawn_wait();
+    change(&container, &resources(&[(21002, 21002)]));
+    assert_unallocated(&container, &wait.finish().termination(), "[21001-21001]");
     agent.assert_nothing_left();
 }

@@ -7,10 +7,13 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
 use prost::Message;
 
-use super::listeners::{self, Found};
+use super::listeners::{self, Found, Look};
+use super::same;
 use super::set::PortSet;
 use crate::error::{Error, Result};
 use crate::isolator::Container;
+use crate::netlink::diag::TcpSocket;
+use crate::proc::{OpenSocket, Stat};
 use crate::sys::{Pidfd, helper, lowest_priority};
 
 /// A look under way; dropping it ends it.
@@ -76,6 +79,18 @@ impl Looker {
     }
 }
 
+#[cfg(test)]
+impl Looker {
+    /// A process that finds nothing out.
+    pub(super) fn idle() -> (Looker, std::process::Child) {
+        let (report, its) =
+            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).expect("a socket pair");
+        let idle = std::process::Command::new("sleep").arg("1000").stdin(its).spawn().expect("sleep");
+        let process = Pidfd::open(idle.id() as i32).expect("a pidfd");
+        (Looker { process, report }, idle)
+    }
+}
+
 impl Drop for Looker {
     fn drop(&mut self) {
         // ESRCH: it has ended, as it should.
@@ -89,7 +104,9 @@ fn look(to: BorrowedFd<'_>, container: &Container<'_>, ports: &PortSet) -> i32 {
     let mut report = Report::default();
     match listeners::all() {
         Ok(Some(listeners)) => {
-            let found = listeners::of(container.proc, &listeners, ports, || &container.members().processes);
+            let is = |of: &Stat, open: &OpenSocket<'_>, socket: &TcpSocket| same::is(container.proc, of, open, socket);
+            let look = Look { proc: container.proc, is: &is, again: &|| container.members_by_now().processes };
+            let found = look.find(&listeners, ports, || &container.members().processes);
             (report.ports, report.unreadable) = (found.ports.bytes(), found.unreadable);
         }
         Ok(None) => report.failed = Some(super::NO_DIAG.into()),

@@ -25,6 +25,8 @@ pub(super) struct Looking {
     all: Epoll,
     timer: OwnedFd,
     looker: Option<Looker>,
+    /// With a look.
+    patience: Duration,
 }
 
 /// What has come.
@@ -44,11 +46,15 @@ impl Looking {
     /// # Errors
     /// Want of descriptors or memory.
     pub(super) fn new(first: Duration) -> Result<Looking> {
+        Looking::with(PATIENCE, first)
+    }
+
+    fn with(patience: Duration, first: Duration) -> Result<Looking> {
         let failed = "make ready to look at ports";
         let timer = timer().map_err(Error::system(failed))?;
         let all = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(Error::system(failed))?;
         all.add(&timer, EpollEvent::new(EpollFlags::EPOLLIN, 0)).map_err(Error::system(failed))?;
-        let looking = Looking { all, timer, looker: None };
+        let looking = Looking { all, timer, looker: None, patience };
         looking.wake_after(first)?;
         Ok(looking)
     }
@@ -72,7 +78,8 @@ impl Looking {
         match looker.found()? {
             Some(found) => Ok(Event::Found(found)),
             None if expired => Err(Error::Refused(format!(
-                "the process that looks at ports has found nothing out for {PATIENCE:?} and is killed: is the host overloaded?"
+                "the process that looks at ports has found nothing out for {:?} and is killed: is the host overloaded?",
+                self.patience
             ))),
             None => Ok(Event::Nothing),
         }
@@ -83,11 +90,14 @@ impl Looking {
     /// # Errors
     /// Want of descriptors, memory or processes.
     pub(super) fn begin(&mut self, container: &Container<'_>, ports: &PortSet) -> Result<()> {
-        let looker = Looker::start(container, ports)?;
+        self.await_report(Looker::start(container, ports)?)
+    }
+
+    fn await_report(&mut self, looker: Looker) -> Result<()> {
         let polled = self.all.add(looker.fd(), EpollEvent::new(EpollFlags::EPOLLIN, 1));
         polled.map_err(Error::system("wait for a report about ports"))?;
         self.looker = Some(looker);
-        self.wake_after(PATIENCE)
+        self.wake_after(self.patience)
     }
 
     /// Ends the look. The next one is due after `interval`.
@@ -101,5 +111,47 @@ impl Looking {
 
     fn wake_after(&self, time: Duration) -> Result<()> {
         set_timer(self.timer.as_fd(), time).map_err(Error::system("set a timer"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use nix::poll::{PollFd, PollTimeout, poll};
+    use std::os::unix::process::ExitStatusExt;
+
+    /// Waits until something has come.
+    fn next(looking: &Looking) -> Result<Event> {
+        let watch = looking.watch().unwrap();
+        assert_eq!(poll(&mut [PollFd::new(watch.fd.as_fd(), watch.events)], PollTimeout::from(20_000_u16)), Ok(1));
+        looking.next()
+    }
+
+    #[test]
+    fn a_looker_that_is_killed_is_not_waited_for() {
+        let mut looking = Looking::with(Duration::from_secs(1000), Duration::from_secs(1000)).unwrap();
+        let (looker, mut process) = Looker::idle();
+        looking.await_report(looker).unwrap();
+        assert!(matches!(looking.next(), Ok(Event::Nothing)));
+        process.kill().unwrap();
+        let error = next(&looking).unwrap_err().to_string();
+        assert!(error.contains("was killed"), "{error}");
+        process.wait().unwrap();
+        looking.pause(Duration::ZERO).unwrap();
+        assert!(matches!(next(&looking), Ok(Event::Due)), "the next one is due");
+    }
+
+    #[test]
+    fn a_looker_that_is_stopped_is_given_up_and_killed() {
+        let mut looking = Looking::with(Duration::from_millis(100), Duration::from_secs(1000)).unwrap();
+        let (looker, mut process) = Looker::idle();
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(process.id() as i32), nix::sys::signal::SIGSTOP).unwrap();
+        looking.await_report(looker).unwrap();
+        let error = next(&looking).unwrap_err().to_string();
+        assert!(error.contains("nothing out for 100ms and is killed"), "{error}");
+        looking.pause(Duration::ZERO).unwrap();
+        assert_eq!(process.wait().unwrap().signal(), Some(libc::SIGKILL));
+        assert!(matches!(next(&looking), Ok(Event::Due)), "the next one is due");
     }
 }

@@ -8,7 +8,11 @@ mod listeners;
 mod looker;
 mod looking;
 mod rules;
+mod said;
+mod same;
 mod set;
+#[cfg(test)]
+mod tests;
 
 use std::cell::RefCell;
 use std::os::fd::BorrowedFd;
@@ -20,6 +24,8 @@ use crate::isolators::Settings;
 use listeners::Found;
 use looking::{Event, Looking};
 use rules::Rules;
+use said::Said;
+use set::PortSet;
 
 const NAME: &str = "network/ports";
 
@@ -34,8 +40,7 @@ pub struct Ports {
     flags: NetworkPorts,
     /// Only in the process that watches.
     looking: RefCell<Option<Looking>>,
-    /// What was last logged: the same is not said after each look.
-    said: RefCell<String>,
+    said: RefCell<Said>,
 }
 
 impl Ports {
@@ -44,33 +49,47 @@ impl Ports {
         Ports { flags: settings.network_ports.clone(), looking: RefCell::default(), said: RefCell::default() }
     }
 
-    fn found(&self, container: &Container<'_>, rules: &Rules, found: Found) -> Watched {
+    /// What becomes of what was found. Only who is known to have other ports breaks the rules.
+    fn found(&self, container: &Container<'_>, rules: &Rules, found: &Found) -> Result<Watched> {
         // What is forbidden by now counts: an update may have come since the look began.
-        let wrong = found.ports.within(&rules.forbidden(container.resources));
-        let broken = (!wrong.is_empty())
-            .then(|| format!("Container {} is listening on unallocated port(s): {wrong}", container.id));
-        if rules.enforce
-            && let Some(message) = broken
-        {
-            return Watched::Limited(Limitation { message, reason: REASON });
+        let wrong = found.ports.clone().within(&rules.forbidden(container.resources()?));
+        let broken =
+            |ports: &PortSet| format!("Container {} is listening on unallocated port(s): {ports}", container.id);
+        if rules.enforce && !wrong.is_empty() {
+            return Ok(Watched::Limited(Limitation { message: broken(&wrong), reason: REASON }));
         }
-        let unreadable = (found.unreadable > 0).then(|| {
-            format!(
+        let mut parts = Vec::new();
+        let mut said = self.said.borrow_mut();
+        let new = said.ports(&wrong);
+        if !new.is_empty() {
+            parts.push(broken(&new));
+        }
+        if said.unreadable(found.unreadable) {
+            parts.push(format!(
                 "processes that cannot be looked at, so that what they listen on is not known: {}",
                 found.unreadable
-            )
-        });
-        self.say(container, &broken.into_iter().chain(unreadable).collect::<Vec<_>>().join("; "));
-        Watched::Continue
+            ));
+        }
+        if !parts.is_empty() {
+            log(container, &mut said, parts.join("; "));
+        }
+        Ok(Watched::Continue)
     }
 
-    fn say(&self, container: &Container<'_>, what: &str) {
-        if self.said.replace(what.to_owned()) != what
-            && !what.is_empty()
-            && let Some(state) = container.state
-        {
-            state.log(&format!("isolator {NAME}: {what}"));
+    fn failed(&self, container: &Container<'_>, error: &Error) {
+        let mut said = self.said.borrow_mut();
+        let text = error.to_string();
+        if said.failure(&text) {
+            log(container, &mut said, text);
         }
+    }
+}
+
+fn log(container: &Container<'_>, said: &mut Said, what: String) {
+    if let Some(line) = said.line(what)
+        && let Some(state) = container.state
+    {
+        state.log(&format!("isolator {NAME}: {line}"));
     }
 }
 
@@ -101,17 +120,20 @@ impl Isolator for Ports {
         let Some(looking) = looking.as_mut() else { return Ok(Watched::Done) };
         let done = match looking.next() {
             Ok(Event::Nothing) => return Ok(Watched::Continue),
-            Ok(Event::Due) => match looking.begin(container, &rules.forbidden(container.resources)) {
-                Ok(()) => return Ok(Watched::Continue),
-                Err(e) => Err(e),
-            },
-            Ok(Event::Found(found)) => Ok(self.found(container, &rules, found)),
+            Ok(Event::Due) => {
+                let forbidden = container.resources().map(|resources| rules.forbidden(resources));
+                match forbidden.and_then(|forbidden| looking.begin(container, &forbidden)) {
+                    Ok(()) => return Ok(Watched::Continue),
+                    Err(e) => Err(e),
+                }
+            }
+            Ok(Event::Found(found)) => self.found(container, &rules, &found),
             Err(e) => Err(e),
         };
         looking.pause(rules.interval)?;
         done.or_else(|e| {
             // Perhaps it is only this time.
-            self.say(container, &e.to_string());
+            self.failed(container, &e);
             Ok(Watched::Continue)
         })
     }

@@ -63,6 +63,12 @@ impl PortSet {
         self
     }
 
+    /// With those of another.
+    pub(super) fn with(mut self, other: &PortSet) -> PortSet {
+        self.0.iter_mut().zip(&other.0).for_each(|(word, other)| *word |= other);
+        self
+    }
+
     /// Those that are in another, too.
     pub(super) fn within(mut self, other: &PortSet) -> PortSet {
         self.0.iter_mut().zip(&other.0).for_each(|(word, other)| *word &= other);
@@ -145,6 +151,7 @@ mod tests {
             prop_assert_eq!(found.ranges().into_iter().flatten().collect::<Vec<_>>(), left.iter().copied().collect::<Vec<_>>());
             prop_assert_eq!(found.is_empty(), left.is_empty());
             prop_assert_eq!(set(&a).within(&set(&b)), set(&a).without(&found));
+            prop_assert_eq!(found.clone().with(&set(&b)), set(&a.union(&b).copied().collect()));
             prop_assert_eq!(PortSet::read(&found.bytes()), Some(found));
         }
     }

@@ -84,7 +84,7 @@ mod tests {
     fn connection(local: &str, remote: &str, microseconds: u64) -> TcpSocket {
         let rtt = (microseconds > 0).then(|| Duration::from_micros(microseconds));
         let (local, remote) = (local.parse().unwrap(), remote.parse().unwrap());
-        TcpSocket { state: TcpState::Established, local, remote, rtt, inode: 1, uid: 0 }
+        TcpSocket { state: TcpState::Established, local, remote, rtt, inode: 1, uid: 0, cookie: 1 }
     }
 
     fn times(connections: &[TcpSocket]) -> [Option<f64>; 4] {
