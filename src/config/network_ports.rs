@@ -7,11 +7,12 @@ use super::error::ConfigError;
 use super::flags::network_ports as flags;
 use super::network::PortRanges;
 use super::sources::Sources;
+use super::values::{ValueError, parse_duration};
 
 /// The settings of one call. One field for each flag of [`flags`], by the same name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetworkPorts {
-    /// From the end of one look to the next. Never zero.
+    /// From the end of one look to the next. At least 100 ms.
     pub container_ports_watch_interval: Duration,
     /// Whether who listens where it may not is ended.
     pub enforce_container_ports: bool,
@@ -26,7 +27,7 @@ pub struct NetworkPorts {
 impl NetworkPorts {
     pub(super) fn resolve(sources: &Sources<'_>) -> Result<NetworkPorts, ConfigError> {
         Ok(NetworkPorts {
-            container_ports_watch_interval: sources.timeout(&flags::CONTAINER_PORTS_WATCH_INTERVAL)?,
+            container_ports_watch_interval: sources.value(&flags::CONTAINER_PORTS_WATCH_INTERVAL, interval)?,
             enforce_container_ports: sources.boolean(&flags::ENFORCE_CONTAINER_PORTS)?,
             check_agent_port_range_only: sources.boolean(&flags::CHECK_AGENT_PORT_RANGE_ONLY)?,
             agent_ports: sources.value(&flags::AGENT_PORTS, PortRanges::parse_any)?,
@@ -36,11 +37,35 @@ impl NetworkPorts {
     }
 }
 
+/// Each look is a process of its own.
+const LEAST_INTERVAL: Duration = Duration::from_millis(100);
+
+fn interval(text: &str) -> Result<Duration, ValueError> {
+    parse_duration(text).and_then(|interval| {
+        if interval < LEAST_INTERVAL { Err(ValueError::TooOften(LEAST_INTERVAL)) } else { Ok(interval) }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::config::values::ValueError;
+    use crate::config::{Config, Settings, Untrusted};
+
+    #[test]
+    fn looks_have_a_pause_between_them() {
+        let resolve = |text: &str| {
+            let variable = ("MESOS_ECP_CONTAINER_PORTS_WATCH_INTERVAL".into(), text.into());
+            Config::resolve(&Settings::default(), [variable].into_iter(), &Untrusted::default())
+        };
+        let interval = |text: &str| resolve(text).unwrap().0.network_ports.container_ports_watch_interval;
+        assert_eq!(interval("100ms"), Duration::from_millis(100));
+        assert_eq!(interval("1mins"), Duration::from_secs(60));
+        for short in ["1ns", "0ns", "99.9ms"] {
+            let error = resolve(short).unwrap_err().to_string();
+            assert!(error.contains(short) && error.contains("a shorter time than 100ms"), "{error}");
+        }
+    }
 
     #[test]
     fn ranges_of_ports() {

@@ -78,6 +78,9 @@ pub enum ValueError {
     /// No ranges of ports, of which 0 may be one.
     #[error("it is ranges of ports from 0 to 65535, as [31000-32000]")]
     AnyPortRanges,
+    /// Too short for something that is done again and again.
+    #[error("a shorter time than {} would keep a processor busy with it", print_duration(*.0))]
+    TooOften(Duration),
     /// Neither of the two.
     #[error("it is record or json")]
     Format,

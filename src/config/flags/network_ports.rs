@@ -8,8 +8,8 @@ pub(in crate::config) static CONTAINER_PORTS_WATCH_INTERVAL: Flag = Flag {
     kind: Kind::Duration,
     default: "30secs",
     inherits: None,
-    help: "network/ports: the time from the end of one look at the ports that a container listens on to the next. More than \
-           zero.",
+    help: "network/ports: the time from the end of one look at the ports that a container listens on to the next. At \
+           least 100ms.",
 };
 pub(in crate::config) static ENFORCE_CONTAINER_PORTS: Flag = Flag {
     name: "enforce_container_ports",
