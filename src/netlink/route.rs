@@ -19,6 +19,7 @@ const RTA_GATEWAY: u16 = 5;
 const RTA_PRIORITY: u16 = 6;
 const RTA_MULTIPATH: u16 = 9;
 const RTA_TABLE: u16 = 15;
+const RTA_VIA: u16 = 18;
 /// struct rtmsg.
 const HEADER: usize = 12;
 const TABLE_MAIN: u32 = 254;
@@ -37,6 +38,9 @@ pub struct Route {
     pub prefix: u8,
     /// The router.
     pub gateway: Option<Ipv4Addr>,
+    /// There is a router, and its address is none of IPv4 (`via inet6`, Linux 5.2): `gateway` says nothing of it. Such a route is
+    /// read and never added or deleted; who copies routes must refuse it.
+    pub other_router: bool,
     /// The router is reached through the link although none of the link's networks has it.
     pub onlink: bool,
     /// Of several to the same network the lowest counts.
@@ -46,7 +50,12 @@ pub struct Route {
 impl Route {
     /// The default route by this router.
     pub fn default_by(gateway: Ipv4Addr) -> Route {
-        Route { destination: Ipv4Addr::UNSPECIFIED, prefix: 0, gateway: Some(gateway), onlink: false, metric: 0 }
+        Route { destination: Ipv4Addr::UNSPECIFIED, prefix: 0, gateway: Some(gateway), ..Route::to_all() }
+    }
+
+    fn to_all() -> Route {
+        let destination = Ipv4Addr::UNSPECIFIED;
+        Route { destination, prefix: 0, gateway: None, other_router: false, onlink: false, metric: 0 }
     }
 
     /// Whether it is for all that no other route is for.
@@ -120,7 +129,10 @@ fn object(device: Device<'_>, route: &Route) -> String {
 }
 
 fn wrong(device: Device<'_>, route: &Route) -> Option<&'static str> {
-    no_index(device).or((route.prefix > 32).then_some("a prefix has at most 32 bits"))
+    let router = "its router's address is none of IPv4";
+    no_index(device)
+        .or((route.prefix > 32).then_some("a prefix has at most 32 bits"))
+        .or(route.other_router.then_some(router))
 }
 
 /// What a message of RTM_NEWROUTE's form says; None for other families, tables and types.
@@ -138,21 +150,21 @@ pub fn decode(body: &[u8]) -> std::result::Result<Option<OnLink>, Bad> {
     }
     let prefix = fields.u8(1).filter(|prefix| *prefix <= 32).ok_or(Bad("a prefix of more than 32 bits"))?;
     let onlink = fields.u32(8).ok_or(SHORT)? & ONLINK != 0;
-    let mut route = Route { destination: Ipv4Addr::UNSPECIFIED, prefix, gateway: None, onlink, metric: 0 };
+    let mut route = Route { prefix, onlink, ..Route::to_all() };
     let mut link = None;
     for attribute in attributes(rest) {
         let attribute = attribute?;
         match attribute.kind {
             RTA_DST => route.destination = attribute.address()?,
             RTA_GATEWAY => route.gateway = Some(attribute.address()?),
+            RTA_VIA => route.other_router = true,
             RTA_PRIORITY => route.metric = attribute.u32()?,
             RTA_OIF => link = Some(attribute.u32()?),
             RTA_TABLE => table = attribute.u32()?,
             RTA_MULTIPATH => {
-                let (index, gateway, onlink) = first_way(attribute.value)?;
+                let (index, way) = first_way(attribute.value)?;
                 link = Some(index);
-                route.gateway = gateway;
-                route.onlink = onlink;
+                route = Route { destination: route.destination, prefix, metric: route.metric, ..way };
             }
             _ => {}
         }
@@ -160,19 +172,66 @@ pub fn decode(body: &[u8]) -> std::result::Result<Option<OnLink>, Bad> {
     Ok(link.filter(|_| table == TABLE_MAIN).map(|link| (link, route)))
 }
 
-/// Of struct rtnexthop, one after the other.
-fn first_way(bytes: &[u8]) -> std::result::Result<(u32, Option<Ipv4Addr>, bool), Bad> {
+/// Of struct rtnexthop, one after the other: by which link, and a route that has only what belongs to the way.
+fn first_way(bytes: &[u8]) -> std::result::Result<OnLink, Bad> {
     const WAY: usize = 8;
     const WRONG: Bad = Bad("a route of several ways without the first");
     let length = Fields(bytes).u16(0).map(usize::from).ok_or(WRONG)?;
     let inner = bytes.get(WAY..length).ok_or(WRONG)?;
     let (flags, index) = (Fields(bytes).u8(2).ok_or(WRONG)?, Fields(bytes).u32(4).ok_or(WRONG)?);
-    let mut gateway = None;
+    let mut way = Route { onlink: u32::from(flags) & ONLINK != 0, ..Route::to_all() };
     for attribute in attributes(inner) {
         let attribute = attribute?;
-        if attribute.kind == RTA_GATEWAY {
-            gateway = Some(attribute.address()?);
+        match attribute.kind {
+            RTA_GATEWAY => way.gateway = Some(attribute.address()?),
+            RTA_VIA => way.other_router = true,
+            _ => {}
         }
     }
-    Ok((index, gateway, u32::from(flags) & ONLINK != 0))
+    Ok((index, way))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// struct rtvia: AF_INET6 and fe80::1.
+    fn via() -> Vec<u8> {
+        let mut via = (libc::AF_INET6 as u16).to_ne_bytes().to_vec();
+        via.extend([0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+        via
+    }
+
+    fn route(attributes: impl FnOnce(&mut Writer)) -> OnLink {
+        let mut body = Writer::default();
+        body.raw(&[libc::AF_INET as u8, 0, 0, 0, TABLE_MAIN as u8, PROTOCOL_BOOT, 0, UNICAST]).words(&[0]);
+        attributes(&mut body);
+        decode(&body.finish().unwrap()).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_router_of_another_family_is_one() {
+        let by_other = (7, Route { other_router: true, ..Route::to_all() });
+        let found = route(|body| {
+            body.u32(RTA_OIF, 7).bytes(RTA_VIA, &via());
+        });
+        assert_eq!(found, by_other);
+        let mut way = Writer::default();
+        way.bytes(RTA_VIA, &via());
+        let way = way.finish().unwrap();
+        let mut ways = (8 + way.len() as u16).to_ne_bytes().to_vec();
+        ways.extend([0, 0, 7, 0, 0, 0]);
+        ways.extend(way);
+        let found = route(|body| {
+            body.bytes(RTA_MULTIPATH, &ways);
+        });
+        assert_eq!(found, by_other);
+        let found = route(|body| {
+            body.u32(RTA_OIF, 7);
+        });
+        assert_eq!(found, (7, Route::to_all()));
+        // What is left out would make another route of it.
+        assert!(add(Device { index: 7, name: "v0" }, &by_other.1).bytes().is_none());
+    }
 }

@@ -73,7 +73,8 @@ fn addresses_and_routes() {
     same("route-delete", &route::delete(V0, &Route::default_by(ROUTER)));
     let onlink = Route { onlink: true, metric: 77, ..Route::default_by(Ipv4Addr::new(10, 200, 0, 1)) };
     same("route-onlink", &route::add(V0, &onlink));
-    let net = Route { destination: Ipv4Addr::new(10, 9, 0, 0), prefix: 16, gateway: None, onlink: false, metric: 0 };
+    let destination = Ipv4Addr::new(10, 9, 0, 0);
+    let net = Route { destination, prefix: 16, gateway: None, other_router: false, onlink: false, metric: 0 };
     same("route-link", &route::add(V0, &net));
 }
 
