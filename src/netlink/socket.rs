@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::io::{self, IoSliceMut};
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -27,6 +27,29 @@ pub struct Socket {
     room: Vec<u8>,
     /// Answers may have been left unread.
     behind: bool,
+    /// Reads a datagram; tests have one that reads what a script says.
+    read: Read,
+}
+
+/// Reads one datagram into a buffer.
+type Read = fn(BorrowedFd<'_>, &mut [u8], MsgFlags) -> nix::Result<Datagram>;
+
+/// What is known of a datagram that was read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Datagram {
+    /// How much of the buffer it fills.
+    pub size: usize,
+    /// It is longer than the buffer.
+    pub truncated: bool,
+    /// Whose it is; 0: the kernel's.
+    pub sender: u32,
+}
+
+fn read(socket: BorrowedFd<'_>, room: &mut [u8], how: MsgFlags) -> nix::Result<Datagram> {
+    let mut parts = [IoSliceMut::new(room)];
+    let received = recvmsg::<NetlinkAddr>(socket.as_raw_fd(), &mut parts, None, how)?;
+    let sender = received.address.map_or(0, |sender| sender.pid());
+    Ok(Datagram { size: received.bytes, truncated: received.flags.contains(MsgFlags::MSG_TRUNC), sender })
 }
 
 impl std::fmt::Debug for Socket {
@@ -69,7 +92,11 @@ impl Socket {
     }
 
     fn new(fd: OwnedFd) -> Socket {
-        Socket { fd, sequence: 0, room: vec![0; ROOM], behind: false }
+        Socket::reading(fd, read)
+    }
+
+    pub(super) fn reading(fd: OwnedFd, read: Read) -> Socket {
+        Socket { fd, sequence: 0, room: vec![0; ROOM], behind: false, read }
     }
 
     /// Reads what an earlier request left unread: the kernel gives no more answers until that is done.
@@ -99,27 +126,26 @@ impl Socket {
 
     /// One datagram, message by message. EAGAIN: there is none, at once or after all patience.
     pub(super) fn receive(&mut self, wait: bool, each: &mut dyn FnMut(&Message<'_>)) -> io::Result<()> {
-        let mut parts = [IoSliceMut::new(&mut self.room)];
         let how = if wait { MsgFlags::empty() } else { MsgFlags::MSG_DONTWAIT };
-        let (size, sender, flags) = loop {
-            match recvmsg::<NetlinkAddr>(self.fd.as_raw_fd(), &mut parts, None, how) {
+        let datagram = loop {
+            match (self.read)(self.fd.as_fd(), &mut self.room, how) {
                 Err(Errno::EINTR) => {}
                 Err(errno) => {
                     self.behind = true;
                     return Err(errno.into());
                 }
-                Ok(received) => break (received.bytes, received.address, received.flags),
+                Ok(datagram) => break datagram,
             }
         };
-        if sender.is_some_and(|sender| sender.pid() != 0) {
-            // Not of the kernel.
+        if datagram.sender != 0 {
+            // Anybody may send something here.
             return Ok(());
         }
-        if flags.contains(MsgFlags::MSG_TRUNC) {
+        if datagram.truncated {
             self.behind = true;
             return Err(io::Error::new(io::ErrorKind::InvalidData, "an answer is longer than 32 KiB"));
         }
-        for message in messages(self.room.get(..size).unwrap_or_default()) {
+        for message in messages(self.room.get(..datagram.size).unwrap_or_default()) {
             // What is behind a bad one in a datagram is lost.
             self.behind |= message.is_err();
             each(&message.map_err(|bad| io::Error::new(io::ErrorKind::InvalidData, bad))?);
@@ -130,4 +156,28 @@ impl Socket {
 
 fn cannot_open(source: io::Error) -> Error {
     Error::System { operation: "open a netlink socket", source }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use nix::sys::socket::{bind, getsockname, sendto};
+
+    /// A protocol by which everybody may talk to everybody.
+    #[test]
+    fn who_sent_a_datagram_and_whether_it_fits_is_known() {
+        let open = || sys::netlink_socket(libc::NETLINK_USERSOCK, Duration::from_secs(1)).unwrap();
+        let (ours, strangers) = (open(), open());
+        for end in [&ours, &strangers] {
+            bind(end.as_raw_fd(), &NetlinkAddr::new(0, 0)).unwrap();
+        }
+        let to: NetlinkAddr = getsockname(ours.as_raw_fd()).unwrap();
+        let by: NetlinkAddr = getsockname(strangers.as_raw_fd()).unwrap();
+        for (length, truncated) in [(20, false), (100, false), (101, true)] {
+            sendto(strangers.as_raw_fd(), &vec![0; length], &to, MsgFlags::empty()).unwrap();
+            let read = read(ours.as_fd(), &mut [0; 100], MsgFlags::MSG_DONTWAIT).unwrap();
+            assert_eq!((read.size, read.truncated, read.sender), (length.min(100), truncated, by.pid()));
+        }
+    }
 }

@@ -4,3 +4,4 @@
 
 mod arbitrary;
 mod golden;
+mod script;
