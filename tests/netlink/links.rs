@@ -170,6 +170,13 @@ fn addresses_and_routes_are_what_ip_sees_and_the_other_way_round() {
     assert!(routes.contains(&(v1.index, Route { gateway: None, ..net(8) })), "{routes:?}");
     assert!(routes.contains(&(v0.index, Route { gateway: Some(Ipv4Addr::new(10, 1, 2, 7)), ..net(97) })), "{routes:?}");
     assert!(!routes.iter().any(|(_, route)| [98, 99].contains(&route.destination.octets()[1])), "{routes:?}");
+    if std::path::Path::new("/proc/sys/net/ipv6").exists() {
+        host.ip("-4 route add 10.96.0.0/16 via inet6 fe80::1 dev v1");
+        host.ip("-4 route add 10.95.0.0/16 nexthop via inet6 fe80::2 dev v0 nexthop via 10.7.0.7 dev v1");
+        let routes = route::all(&mut socket).unwrap();
+        let by_other = |second| Route { gateway: None, other_router: true, ..net(second) };
+        assert!(routes.contains(&(v1.index, by_other(96))) && routes.contains(&(v0.index, by_other(95))), "{routes:?}");
+    }
 
     let far = Route { onlink: true, metric: 77, ..Route::default_by(Ipv4Addr::new(10, 200, 0, 1)) };
     socket.perform(&route::add(v0.device(), &far)).unwrap();
