@@ -23,7 +23,8 @@ fn points(bed: &Bed, agent: &Agent) -> BTreeSet<String> {
 
 #[test]
 fn a_crash_at_any_step_leaves_nothing_and_blocks_nothing() {
-    let steps = ["set-up", "register", "connect", "inside", "attach", "detach", "unlink", "forget"];
+    // And `unlink`, unless the link has gone with the container's namespace by then.
+    let steps = ["set-up", "register", "connect", "inside", "attach", "detach", "forget"];
     at_any_step(Bed::agent, &steps);
 }
 

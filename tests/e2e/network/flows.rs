@@ -7,8 +7,10 @@ use std::thread;
 
 use nix::sys::signal::Signal;
 
+use crate::agent::wire::Message;
 use crate::agent::{eventually, processes};
-use crate::network::bed::{Bed, HOST, Net, PEER, bed, bound, change, lasting, tcp};
+use crate::network::bed::{Bed, HOST, Net, PEER, bed, bound, change, lasting, tcp, udp};
+use crate::network::limits::said;
 use crate::refusals::assert_says;
 
 pub const FLAG: &str = "--egress_unique_flow_per_container";
@@ -190,6 +192,52 @@ fn it_follows_the_ports_and_is_given_to_the_next() {
 }
 
 #[test]
+fn the_kernel_drops_what_is_given_to_a_flow_that_is_not_there() {
+    // Which is why no container may get such a number.
+    let bed = bed_with_flows!();
+    bed.host.run("tc qdisc add dev eth0 root handle 1: fq_codel flows 8");
+    for (port, flow) in [(7, 8), (9, 9)] {
+        let filter = format!("tc filter add dev eth0 parent 1: protocol ip pref 1 u32 match ip dport {port} 0xffff");
+        bed.host.run(&format!("{filter} flowid 1:{flow}"));
+    }
+    bed.host.run("tc filter add dev eth0 parent 1: protocol arp pref 2 u32 match u32 0 0 flowid 1:1");
+    assert!(udp(&bed.host, &bed.peer, PEER, 7, true).is_some());
+    assert!(udp(&bed.host, &bed.peer, PEER, 9, false).is_none());
+    assert!(udp(&bed.host, &bed.peer, PEER, 8, false).is_none(), "nor is what no filter matches sent");
+}
+
+#[test]
+fn who_comes_when_all_are_in_use_shares_that_of_the_host() {
+    let bed = bed_with_flows!();
+    let agent = bed.agent().flag(FLAG).build();
+    let first = lasting(&agent, &[(31000, 31009)]);
+    // As if there were 1021 others: they are in the registry, and their state is somewhere.
+    let others = (4..=1024).fold(Message::new(), |all, flow| {
+        let range = Message::new().varint(1, 1).varint(2, 1);
+        let other = Message::new().bytes(1, &format!("other{flow}")).bytes(2, "/").bytes(3, &format!("other{flow}"));
+        all.message(2, &other.varint(4, 10_000 + flow).message(5, &range).varint(9, flow))
+    });
+    let path = bed.registry().join("registry");
+    let whole = [std::fs::read(&path).unwrap().as_slice(), others.encode().as_slice()].concat();
+    std::fs::write(&path, whole).unwrap();
+    let second = lasting(&agent, &[(31010, 31019)]);
+    let inside = Net::of(&second);
+    let grown = sent(&bed, &inside, 31010, 50);
+    assert!(grown.get(&1).is_some_and(|count| (50..70).contains(count)), "{grown:?}");
+    assert!(tcp(&bed.peer, &inside, HOST, 31011, true).is_some());
+    assert!(said(&agent).contains("all flows of --egress_unique_flow_per_container are in use"));
+    change(&second, &[(31010, 31015)]).ok();
+    assert!(tcp(&bed.peer, &inside, HOST, 31011, true).is_some());
+    // One that ends leaves its own to the next.
+    first.destroy();
+    let third = lasting(&agent, &[(31000, 31009)]);
+    assert_eq!(sent(&bed, &Net::of(&third), 31000, 20).get(&3), Some(&20));
+    second.destroy();
+    third.destroy();
+    bed.assert_clean();
+}
+
+#[test]
 fn teardown_gives_the_link_its_own_qdisc_back() {
     let bed = bed_with_flows!();
     let before = bed.host.run("tc qdisc show");
@@ -220,18 +268,19 @@ fn a_qdisc_of_somebody_elses_is_left_alone() {
     for theirs in ["htb", "fq_codel"] {
         let bed = bed_with_flows!();
         bed.host.run(&format!("tc qdisc add dev eth0 root handle 1: {theirs}"));
-        let before = qdisc(&bed);
+        // But for what htb has counted.
+        let state = || qdisc(&bed).split(" direct_packets_stat").next().unwrap().to_owned();
+        let before = state();
         let agent = bed.agent().flag(FLAG).build();
         let reason = agent.task("true").refused();
         assert_says(&reason, &["eth0 has the qdisc", theirs, FLAG, "tc qdisc del dev eth0 root"]);
-        assert_eq!(qdisc(&bed).lines().next(), before.lines().next());
         // Without the flag it is nobody's business.
         let plain = bed.agent().build();
         let container = lasting(&plain, &[(31000, 31009)]);
         assert!(tcp(&bed.peer, &Net::of(&container), HOST, 31000, true).is_some());
         container.destroy();
         assert_eq!(teardown(&bed), (Some(0), String::new()));
-        assert_eq!(qdisc(&bed), before);
+        assert_eq!(state(), before);
     }
 }
 

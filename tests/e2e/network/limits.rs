@@ -88,12 +88,12 @@ fn a_limit_holds_for_what_is_sent_only() {
     assert!(received > 25.0, "what it receives is not limited: {received} Mbit/s");
     let qdiscs = inside.run("tc qdisc show dev eth0");
     assert!(qdiscs.contains("htb 1: root") && (qdiscs.contains("fq_codel") || qdiscs.contains("pfifo")), "{qdiscs}");
-    let log = bed_log(&agent);
+    let log = said(&agent);
     assert_eq!(qdiscs.contains("fq_codel"), !log.contains("fq_codel"), "{log}");
 }
 
 /// All that supervisors have said.
-fn bed_log(agent: &crate::agent::Agent) -> String {
+pub fn said(agent: &crate::agent::Agent) -> String {
     let output = std::process::Command::new("grep").args(["-rh", "isolator"]).arg(&agent.runtime_dir).output().unwrap();
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
