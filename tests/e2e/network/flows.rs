@@ -214,7 +214,7 @@ fn who_comes_when_all_are_in_use_shares_that_of_the_host() {
     // As if there were 1021 others: they are in the registry, and their state is somewhere.
     let others = (4..=1024).fold(Message::new(), |all, flow| {
         let range = Message::new().varint(1, 1).varint(2, 1);
-        let other = Message::new().bytes(1, &format!("other{flow}")).bytes(2, "/").bytes(3, &format!("other{flow}"));
+        let other = Message::new().bytes(1, format!("other{flow}")).bytes(2, "/").bytes(3, format!("other{flow}"));
         all.message(2, &other.varint(4, 10_000 + flow).message(5, &range).varint(9, flow))
     });
     let path = bed.registry().join("registry");

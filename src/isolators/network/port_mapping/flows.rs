@@ -235,7 +235,7 @@ mod tests {
             (rules[0].protocol, rules[0].priority),
             (ANY, rules.iter().map(|rule| rule.priority).max().unwrap())
         );
-        assert!(FOR_IP < FOR_ALL && FOR_ICMP < FOR_IP, "a port is not looked for in ICMP");
+        assert!([FOR_ARP, FOR_ICMP, FOR_IP, FOR_ALL].is_sorted(), "a port is not looked for in ICMP");
         let flows: Vec<u16> = rules.iter().map(|rule| rule.class.minor()).collect();
         assert_eq!(flows, [1, 2, 2]);
     }
