@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
 use mesos_ecp::config::NetworkStatistics;
-use mesos_ecp::isolators::network::statistics::{self, Network};
+use mesos_ecp::isolators::network::statistics::{self, Inside};
 use mesos_ecp::netlink::{Socket, veth};
 use mesos_ecp::protocol::json;
 use mesos_ecp::protocol::mesos::ResourceStatistics;
@@ -41,9 +41,12 @@ impl Pair {
     }
 
     fn try_measure(&self, veth: &str, flags: &NetworkStatistics) -> Result<ResourceStatistics, String> {
-        let network = Network { veth, namespace: self.container.namespace(), inside: "eth0" };
+        let inside = Inside { namespace: self.container.namespace(), limited: Some("eth0") };
         let mut found = ResourceStatistics::default();
-        let filled = self.host.within(|| statistics::fill(&mut found, &network, flags));
+        let filled = self.host.within(|| {
+            statistics::fill_link(&mut found, veth)?;
+            statistics::fill_inside(&mut found, &inside, flags)
+        });
         filled.map(|()| found).map_err(|error| error.to_string())
     }
 
@@ -242,8 +245,8 @@ fn a_container_that_has_lost_its_link_says_so_and_nobody_is_led_astray() {
     // The thread is where it was.
     pair.host.within(|| {
         let home = std::fs::read_link("/proc/thread-self/ns/net").unwrap();
-        let network = Network { veth: "h0", namespace: pair.container.namespace(), inside: "eth0" };
-        statistics::fill(&mut ResourceStatistics::default(), &network, &ALL).unwrap();
+        let inside = Inside { namespace: pair.container.namespace(), limited: Some("eth0") };
+        statistics::fill_inside(&mut ResourceStatistics::default(), &inside, &ALL).unwrap();
         assert_eq!(std::fs::read_link("/proc/thread-self/ns/net").unwrap(), home);
         assert!(mesos_ecp::netlink::Link::named(&mut Socket::route().unwrap(), "h0").unwrap().is_some());
     });

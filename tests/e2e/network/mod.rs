@@ -7,6 +7,7 @@ mod flows;
 mod limits;
 mod many;
 mod mapped;
+mod measured;
 mod ports;
 mod recovered;
 mod refused;

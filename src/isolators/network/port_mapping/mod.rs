@@ -7,6 +7,7 @@
 //! | [`registry`] | what all agents of the host have made, and the lock |
 //! | [`filters`], [`sysctl`] | how the kernel is told |
 //! | [`host`], [`inside`], [`shared`] | the host, the container, and what is between them |
+//! | [`handles`] | where operators find it |
 //!
 //! What leads to a container is made last and removed first. What is made is in the registry before, which is all that `cleanup` goes by.
 #![forbid(unsafe_code)]
@@ -14,6 +15,7 @@
 mod facts;
 mod filters;
 mod flows;
+mod handles;
 mod host;
 mod inside;
 mod mirrors;
@@ -35,11 +37,13 @@ use self::ranges::Ports;
 use self::registry::{Locked, Range};
 use self::rules::{Ends, blocks, from_container, from_ports};
 use self::shared::{Request, attach, check_others, forget_dead, register, release};
-use crate::config::{self, Launcher};
+use super::statistics::{self, Inside};
+use crate::config::{self, Launcher, NetworkStatistics};
 use crate::error::{Error, Result};
 use crate::isolator::{self, Container, Isolator, Preparation};
 use crate::isolators::Settings;
 use crate::netlink::{Device, Link, Socket, link, veth};
+use crate::protocol::mesos::ResourceStatistics;
 use crate::protocol::resources;
 use crate::step::step;
 
@@ -49,13 +53,18 @@ const NAME: &str = "network/port_mapping";
 #[derive(Debug)]
 pub struct PortMapping {
     flags: config::Network,
+    statistics: NetworkStatistics,
     launcher: Option<Launcher>,
 }
 
 impl PortMapping {
     /// With the settings in force.
     pub fn new(settings: &Settings) -> PortMapping {
-        PortMapping { flags: settings.network.clone(), launcher: settings.cgroups.launcher }
+        PortMapping {
+            flags: settings.network.clone(),
+            statistics: settings.network_statistics,
+            launcher: settings.cgroups.launcher,
+        }
     }
 }
 
@@ -96,6 +105,13 @@ fn namespace(container: &Container<'_>) -> Result<File> {
         return Err(ended());
     }
     Ok(file)
+}
+
+/// In the container's log.
+fn say(container: &Container<'_>, what: &str) {
+    if let Some(state) = container.state {
+        state.log(&format!("isolator {NAME}: {what}"));
+    }
 }
 
 fn given_ports(container: &Container<'_>) -> Result<Vec<Ports>> {
@@ -145,6 +161,7 @@ impl Isolator for PortMapping {
             ));
         }
         check_ports(ranges)?;
+        statistics::probe(&self.statistics)?;
         let mut socket = Socket::route()?;
         let host = Host::find(&mut socket, self.flags.eth0_name.as_deref(), self.flags.lo_name.as_deref())?;
         if self.flags.egress_unique_flow_per_container { flows::probe(&mut socket, &host.eth0) } else { Ok(()) }
@@ -183,20 +200,23 @@ impl Isolator for PortMapping {
         let host = Host::find(&mut socket, facts.eth0.as_deref(), facts.lo.as_deref())?;
         step("network connect", || connect(&mut socket, &host, &facts.link, &namespace, &ports))?;
         let given = Given { ephemeral: &ephemeral, ports: &ports, rate: facts.rate };
-        if let Some(warning) = step("network inside", || inside::set_up(namespace.as_fd(), &host, &given))?
-            && let Some(state) = container.state
-        {
-            state.log(&format!("isolator {NAME}: {warning}"));
+        if let Some(warning) = step("network inside", || inside::set_up(namespace.as_fd(), &host, &given))? {
+            say(container, warning);
         }
-        let locked = Locked::take()?;
-        let entry = locked.registry.of(container.id.as_str(), &state(container)).ok_or_else(forgotten)?;
-        if entry.flow.is_none()
-            && self.flags.egress_unique_flow_per_container
-            && let Some(state) = container.state
-        {
-            state.log(&format!("isolator {NAME}: {}", flows::NONE_LEFT));
+        let mut locked = Locked::take()?;
+        let entry = locked.registry.of_mut(container.id.as_str(), &state(container)).ok_or_else(forgotten)?;
+        entry.pid = container.first.and_then(|first| u32::try_from(first.pid).ok());
+        let entry = entry.clone();
+        locked.save()?;
+        if entry.flow.is_none() && self.flags.egress_unique_flow_per_container {
+            say(container, flows::NONE_LEFT);
         }
-        step("network attach", || attach(&mut socket, &locked, entry, &ports, &[]))
+        if let Some(handles) = entry.handles()
+            && let Err(e) = step("network handles", || handles.make())
+        {
+            say(container, &format!("operators will not find this container's network by its name: {e}"));
+        }
+        step("network attach", || attach(&mut socket, &locked, &entry, &ports, &[]))
     }
 
     fn update(&self, container: &Container<'_>, facts: &isolator::Facts) -> Result<Option<isolator::Facts>> {
@@ -243,8 +263,21 @@ impl Isolator for PortMapping {
         Ok(Some(facts.bytes()))
     }
 
-    fn measures(&self) -> bool {
-        false
+    fn usage(
+        &self,
+        container: &Container<'_>,
+        facts: &isolator::Facts,
+        figures: &mut ResourceStatistics,
+    ) -> Result<()> {
+        let facts = Facts::read(facts)?;
+        statistics::fill_link(figures, &facts.link)?;
+        if !Inside::is_asked(facts.rate.is_some(), &self.statistics) {
+            return Ok(());
+        }
+        // Of who has just ended the link has counted all.
+        let Ok(namespace) = namespace(container) else { return Ok(()) };
+        let inside = Inside { namespace: namespace.as_fd(), limited: facts.rate.map(|_| ETH0) };
+        statistics::fill_inside(figures, &inside, &self.statistics)
     }
 
     fn recover(&self, container: &Container<'_>, facts: &isolator::Facts) -> Result<Option<isolator::Facts>> {

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use prost::Message;
 
+use super::handles::Handles;
 use super::ranges::Ports;
 use crate::cgroup::lock;
 use crate::error::{Error, Result};
@@ -100,6 +101,9 @@ pub(super) struct Entry {
     /// Its flow of what eth0 sends. None: that of the host.
     #[prost(uint32, optional, tag = "9")]
     pub(super) flow: Option<u32>,
+    /// Its first process, by which operators find its network. None before there is one.
+    #[prost(uint32, optional, tag = "10")]
+    pub(super) pid: Option<u32>,
 }
 
 /// Of ports.
@@ -135,6 +139,11 @@ impl Entry {
     /// The host's address of IPv4 and of Ethernet that its filters ask for.
     pub(super) fn addresses(&self) -> (Ipv4Addr, Mac) {
         (Ipv4Addr::from_bits(self.address), Mac(self.mac.as_slice().try_into().unwrap_or_default()))
+    }
+
+    /// Where operators find its network.
+    pub(super) fn handles(&self) -> Option<Handles> {
+        self.pid.map(|pid| Handles::of(&self.container, pid))
     }
 
     /// The ephemeral ones, too.
@@ -289,6 +298,7 @@ mod tests {
             address: 0x0a01_0203,
             mac: vec![2, 0, 0, 0, 0, 1],
             flow: Some(number),
+            pid: None,
         }
     }
 

@@ -77,6 +77,7 @@ pub(super) fn register(
         address: host.ip().to_bits(),
         mac: mac.to_vec(),
         flow,
+        pid: None,
     });
     locked.save()?;
     Ok(ephemeral)
@@ -177,6 +178,7 @@ pub(super) fn release(socket: &mut Socket, locked: &mut Locked, entry: &Entry) -
             result => result,
         });
     }
+    results.extend(entry.handles().map(|handles| step("network handles", || handles.remove())));
     let result: Result<()> = results.into_iter().collect();
     match result {
         Ok(()) => step("network forget", || locked.save()),

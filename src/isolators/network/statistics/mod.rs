@@ -26,15 +26,23 @@ use crate::netlink::{Link, Socket, qdisc};
 use crate::protocol::mesos::ResourceStatistics;
 use crate::sys::in_network;
 
-/// Where a container's network is.
+/// A container's own network.
 #[derive(Debug, Clone, Copy)]
-pub struct Network<'a> {
-    /// The name of the link in the caller's network namespace at whose other end the container is.
-    pub veth: &'a str,
-    /// The container's network namespace.
+pub struct Inside<'a> {
+    /// Its namespace.
     pub namespace: BorrowedFd<'a>,
-    /// The name of the link inside.
-    pub inside: &'a str,
+    /// The name of the link there that has a rate limit. None: there is no limit, and nothing to be asked about it.
+    pub limited: Option<&'a str>,
+}
+
+impl Inside<'_> {
+    /// Whether there is anything that only the container's own network knows. If not nobody need open it.
+    pub fn is_asked(limited: bool, flags: &NetworkStatistics) -> bool {
+        limited
+            || flags.network_enable_socket_statistics_summary
+            || flags.network_enable_socket_statistics_details
+            || flags.network_enable_snmp_statistics
+    }
 }
 
 /// Whether this host can do what the flags ask for.
@@ -55,19 +63,28 @@ pub fn probe(flags: &NetworkStatistics) -> Result<()> {
     }
 }
 
-/// Fills in what is measured of a container's network. To be called in the host's network namespace; leaves the thread
-/// there. As long as there is a descriptor of the container's namespace it can be measured, with and without processes.
+/// Fills in what the host's end of a container's link counts; `veth` is its name in the caller's network namespace.
 ///
 /// # Errors
-/// There is no such link, or the kernel's. What is measured before it is filled in by then.
-pub fn fill(statistics: &mut ResourceStatistics, network: &Network<'_>, flags: &NetworkStatistics) -> Result<()> {
-    let gone = || Error::Refused(format!("there is no link {} by which the container is connected", network.veth));
-    let veth = Link::named(&mut Socket::route()?, network.veth)?.ok_or_else(gone)?;
+/// There is no such link, or the kernel's.
+pub fn fill_link(statistics: &mut ResourceStatistics, veth: &str) -> Result<()> {
+    let gone = || Error::Refused(format!("there is no link {veth} by which the container is connected"));
+    let veth = Link::named(&mut Socket::route()?, veth)?.ok_or_else(gone)?;
     link::fill(statistics, &veth.statistics);
+    Ok(())
+}
 
-    let mut inner = Socket::route_in(network.namespace)?;
-    if let Some(inside) = Link::named(&mut inner, network.inside)? {
-        statistics.net_traffic_control_statistics = queues::statistics(&qdisc::all(&mut inner, inside.device())?);
+/// Fills in what is measured inside. Leaves the thread in the namespace that it is called in. As long as there is a
+/// descriptor of the container's namespace it can be measured, with and without processes.
+///
+/// # Errors
+/// The kernel's. What is measured before it is filled in by then.
+pub fn fill_inside(statistics: &mut ResourceStatistics, network: &Inside<'_>, flags: &NetworkStatistics) -> Result<()> {
+    if let Some(limited) = network.limited {
+        let mut socket = Socket::route_in(network.namespace)?;
+        if let Some(link) = Link::named(&mut socket, limited)? {
+            statistics.net_traffic_control_statistics = queues::statistics(&qdisc::all(&mut socket, link.device())?);
+        }
     }
     if flags.network_enable_socket_statistics_summary {
         let v4 = read(network, "sockstat")?;
@@ -83,7 +100,7 @@ pub fn fill(statistics: &mut ResourceStatistics, network: &Network<'_>, flags: &
 }
 
 /// A file of the container's /proc/net. None: this kernel does not have it.
-fn read(network: &Network<'_>, name: &'static str) -> Result<Option<String>> {
+fn read(network: &Inside<'_>, name: &'static str) -> Result<Option<String>> {
     let mut text = String::new();
     // Which network such a file is about is decided when it is opened.
     let open = in_network(network.namespace, || File::open(Path::new("/proc/thread-self/net").join(name)));
