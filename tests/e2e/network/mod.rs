@@ -3,6 +3,7 @@
 pub mod bed;
 #[cfg(feature = "crash-points")]
 mod crash;
+mod flows;
 mod limits;
 mod many;
 mod mapped;

@@ -7,7 +7,7 @@ use super::filters::{has_ingress, make_ingress};
 use super::ranges::{Ports, common, show};
 use super::registry::{Before, Locked, Setting};
 use super::rules::no_ports;
-use super::{filters, sysctl};
+use super::{filters, flows, sysctl};
 use crate::config;
 use crate::error::{Error, Result};
 use crate::netlink::address::{self, Address};
@@ -79,12 +79,16 @@ impl Host {
         Ok(Host { eth0, lo, mac, address, route })
     }
 
-    /// Makes of the host what containers need, as far as it is not that already, after what it was is written down.
+    /// Makes of the host what containers need, as far as it is not that already, after what it was is written down. With flows for
+    /// containers only where it is asked for.
     ///
     /// # Errors
-    /// The kernel's; two agents name different links.
-    pub(super) fn set_up(&self, socket: &mut Socket, locked: &mut Locked) -> Result<()> {
+    /// The kernel's; two agents name different links; eth0 has a qdisc of somebody else's in the place of the flows.
+    pub(super) fn set_up(&self, socket: &mut Socket, locked: &mut Locked, flows: bool) -> Result<()> {
         let (eth0, lo) = (self.eth0.device(), self.lo.device());
+        if flows {
+            flows::check(socket, &locked.registry, eth0)?;
+        }
         match &locked.registry.host {
             Some(known) if known.eth0 != eth0.name || known.lo != lo.name => {
                 return refused(format!(
@@ -109,6 +113,7 @@ impl Host {
                     mac: self.lo.mac.map_or_else(Vec::new, |Mac(bytes)| bytes.to_vec()),
                     mtu: self.lo.mtu,
                     settings,
+                    flows_made: false,
                 });
                 locked.save()?;
             }
@@ -130,7 +135,8 @@ impl Host {
         make_ingress(socket, eth0)?;
         make_ingress(socket, lo)?;
         // Behind it the rules on ports come; what is not for them must be there before.
-        filters::add(socket, lo, &[no_ports()])
+        filters::add(socket, lo, &[no_ports()])?;
+        if flows { flows::set_up(socket, locked, eth0) } else { Ok(()) }
     }
 
     /// So that lo takes what is to the host's own address, from whomever.
@@ -166,6 +172,9 @@ fn named(socket: &mut Socket, name: &str, flag: &str) -> Result<Link> {
 /// The kernel's. The registry is left then, so that it can be tried again.
 pub(super) fn tear_down(socket: &mut Socket, locked: Locked) -> Result<()> {
     let Some(before) = &locked.registry.host else { return locked.remove() };
+    if let Some(eth0) = Link::named(socket, &before.eth0)? {
+        flows::tear_down(socket, &locked.registry, eth0.device())?;
+    }
     if let Some(lo) = Link::named(socket, &before.lo)? {
         filters::remove(socket, lo.device(), &[no_ports()])?;
         // The kernel does not take the address that lo has from the start; with another one it works as well.

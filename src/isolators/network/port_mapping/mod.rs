@@ -3,7 +3,7 @@
 //!
 //! | file | has |
 //! |--|--|
-//! | [`ranges`], [`name`], [`rules`], [`mirrors`] | what is to be, as data |
+//! | [`ranges`], [`name`], [`rules`], [`mirrors`], [`flows`] | what is to be, as data |
 //! | [`registry`] | what all agents of the host have made, and the lock |
 //! | [`filters`], [`sysctl`] | how the kernel is told |
 //! | [`host`], [`inside`], [`shared`] | the host, the container, and what is between them |
@@ -14,6 +14,7 @@
 
 mod facts;
 mod filters;
+mod flows;
 mod handles;
 mod host;
 mod inside;
@@ -151,9 +152,6 @@ impl Isolator for PortMapping {
         if !Path::new("/proc/self/ns/net").exists() {
             return refuse("this kernel has no network namespaces (there is no /proc/self/ns/net)");
         }
-        if self.flags.egress_unique_flow_per_container {
-            return refuse("--egress_unique_flow_per_container is not supported yet: leave it out");
-        }
         let ranges = self.flags.ephemeral_ports.ranges();
         if ranges::capacity(ranges, self.flags.ephemeral_ports_per_container) == 0 {
             return refuse(&format!(
@@ -164,7 +162,9 @@ impl Isolator for PortMapping {
         }
         check_ports(ranges)?;
         statistics::probe(&self.statistics)?;
-        Host::find(&mut Socket::route()?, self.flags.eth0_name.as_deref(), self.flags.lo_name.as_deref()).map(drop)
+        let mut socket = Socket::route()?;
+        let host = Host::find(&mut socket, self.flags.eth0_name.as_deref(), self.flags.lo_name.as_deref())?;
+        if self.flags.egress_unique_flow_per_container { flows::probe(&mut socket, &host.eth0) } else { Ok(()) }
     }
 
     fn plan(&self, container: &Container<'_>) -> Result<isolator::Facts> {
@@ -178,7 +178,8 @@ impl Isolator for PortMapping {
         let mut socket = Socket::route()?;
         let host = Host::find(&mut socket, facts.eth0.as_deref(), facts.lo.as_deref())?;
         let mut locked = Locked::take()?;
-        step("network set-up", || host.set_up(&mut socket, &mut locked))?;
+        let flows = self.flags.egress_unique_flow_per_container;
+        step("network set-up", || host.set_up(&mut socket, &mut locked, flows))?;
         let request =
             Request { container: container.id.as_str(), state: &state(container), link: &facts.link, ports: &ports };
         let ephemeral = step("network register", || register(&mut socket, &mut locked, &host, &request, &self.flags))?;
@@ -207,6 +208,9 @@ impl Isolator for PortMapping {
         entry.pid = container.first.and_then(|first| u32::try_from(first.pid).ok());
         let entry = entry.clone();
         locked.save()?;
+        if entry.flow.is_none() && self.flags.egress_unique_flow_per_container {
+            say(container, flows::NONE_LEFT);
+        }
         if let Some(handles) = entry.handles()
             && let Err(e) = step("network handles", || handles.make())
         {
@@ -281,9 +285,10 @@ impl Isolator for PortMapping {
         let mut socket = Socket::route()?;
         let host = Host::find(&mut socket, facts.eth0.as_deref(), facts.lo.as_deref())?;
         let mut locked = Locked::take()?;
-        host.set_up(&mut socket, &mut locked)?;
-        let entry = locked.registry.of(container.id.as_str(), &state(container)).ok_or_else(forgotten)?;
-        attach(&mut socket, &locked, entry, &entry.all_ports(), &[])?;
+        host.set_up(&mut socket, &mut locked, false)?;
+        let entry = locked.registry.of(container.id.as_str(), &state(container)).ok_or_else(forgotten)?.clone();
+        attach(&mut socket, &locked, &entry, &entry.all_ports(), &[])?;
+        flows::restore(&mut socket, &mut locked, &host.eth0, &entry)?;
         Ok(None)
     }
 

@@ -59,6 +59,9 @@ pub(super) struct Before {
     pub(super) mtu: u32,
     #[prost(message, repeated, tag = "7")]
     pub(super) settings: Vec<Setting>,
+    /// eth0 sent by what the kernel gave it: what is there by now is ours to be deleted.
+    #[prost(bool, tag = "8")]
+    pub(super) flows_made: bool,
 }
 
 /// A value below /proc/sys/net.
@@ -95,6 +98,9 @@ pub(super) struct Entry {
     /// The same of eth0.
     #[prost(bytes = "vec", required, tag = "8")]
     pub(super) mac: Vec<u8>,
+    /// Its flow of what eth0 sends. None: that of the host.
+    #[prost(uint32, optional, tag = "9")]
+    pub(super) flow: Option<u32>,
     /// Its first process, by which operators find its network. None before there is one.
     #[prost(uint32, optional, tag = "10")]
     pub(super) pid: Option<u32>,
@@ -291,6 +297,7 @@ mod tests {
             ports: vec![Range::new(&(31000..=31009))],
             address: 0x0a01_0203,
             mac: vec![2, 0, 0, 0, 0, 1],
+            flow: Some(number),
             pid: None,
         }
     }

@@ -1,6 +1,6 @@
 //! The filters of a container as data: what is redirected where, on which link.
 //!
-//! All are on what a link receives. A packet's ports are only where they are looked for if it has no IP options and is no fragment,
+//! All here are on what a link receives; those on what the host sends are in `flows`. A packet's ports are only where they are looked for if it has no IP options and is no fragment,
 //! so all rules on ports ask for that; what has options or comes in fragments reaches no container and leaves none.
 #![forbid(unsafe_code)]
 
@@ -10,17 +10,21 @@ use super::ranges::Ports;
 use crate::netlink::action::Action;
 use crate::netlink::filter::{ARP, IP};
 use crate::netlink::ports::{PortBlock, split};
-use crate::netlink::{Keys, Mac};
+use crate::netlink::{Handle, Keys, Mac};
 
 /// The first byte is what it is about, the second how urgent it is: an agent's built-in isolator has the same.
 pub(super) const FOR_ARP: u16 = 0x102;
 /// See [`FOR_ARP`].
 pub(super) const FOR_ICMP: u16 = 0x202;
 const FOR_IP_HIGH: u16 = 0x301;
-const FOR_IP: u16 = 0x302;
+/// See [`FOR_ARP`].
+pub(super) const FOR_IP: u16 = 0x302;
 const FOR_IP_LOW: u16 = 0x303;
 
-const ICMP: u8 = 1;
+/// The class of what a link receives, where classes mean nothing; and its qdisc.
+pub(super) const INGRESS: Handle = Handle::new(0xffff, 0);
+
+pub(super) const ICMP: u8 = 1;
 const LOCALHOST: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
 /// A filter without its number.
@@ -29,6 +33,8 @@ pub(super) struct Rule {
     pub(super) priority: u16,
     pub(super) protocol: u16,
     pub(super) keys: Keys,
+    /// Its qdisc is the parent of the filter.
+    pub(super) class: Handle,
     /// None: the packet goes on to this link's own host or container, and no other filter is asked.
     pub(super) actions: Vec<Action>,
 }
@@ -62,16 +68,16 @@ pub(super) fn blocks(ranges: &[Ports]) -> Vec<PortBlock> {
 }
 
 fn rule(priority: u16, keys: Keys, link: u32) -> Rule {
-    Rule { priority, protocol: IP, keys, actions: vec![Action::Redirect { link }] }
+    Rule { priority, protocol: IP, keys, class: INGRESS, actions: vec![Action::Redirect { link }] }
 }
 
 /// Stays with who received it.
 fn stays(priority: u16, keys: Keys) -> Rule {
-    Rule { priority, protocol: IP, keys, actions: Vec::new() }
+    Rule { priority, protocol: IP, keys, class: INGRESS, actions: Vec::new() }
 }
 
 /// No options, and no fragment: neither MORE FRAGMENTS nor an offset.
-fn whole() -> Keys {
+pub(super) fn whole() -> Keys {
     Keys::new().no_options().u16(6, 0, 0x3fff)
 }
 
@@ -81,6 +87,7 @@ pub(super) fn from_container(ends: &Ends) -> Vec<Rule> {
         priority: FOR_ARP,
         protocol: ARP,
         keys: Keys::new().anything(),
+        class: INGRESS,
         actions: vec![Action::Redirect { link: ends.eth0 }],
     };
     vec![arp, rule(FOR_ICMP, Keys::new().protocol(ICMP), ends.eth0)]
@@ -124,7 +131,7 @@ pub(super) fn mirrored(priority: u16, address: Ipv4Addr, actions: Vec<Action>) -
         FOR_ARP => (ARP, Keys::new().anything()),
         _ => (IP, Keys::new().protocol(ICMP).destination(address)),
     };
-    Rule { priority, protocol, keys, actions }
+    Rule { priority, protocol, keys, class: INGRESS, actions }
 }
 
 /// On the host's eth0 behind all mirrors, and on its lo: it has no ports, and what is in their place must not be taken for them.

@@ -4,13 +4,13 @@
 use std::net::Ipv4Addr;
 use std::path::Path;
 
-use super::filters;
 use super::host::Host;
 use super::inside::list;
 use super::mirrors::free_place;
 use super::ranges::{self, Ports, common};
 use super::registry::{Entry, Locked, Range};
 use super::rules::{Ends, Rule, blocks, on_eth0, on_lo};
+use super::{filters, flows};
 use crate::config;
 use crate::error::{Error, Result};
 use crate::netlink::{Link, Mac, Socket, link};
@@ -27,7 +27,7 @@ pub(super) struct Request<'a> {
     pub(super) ports: &'a [Ports],
 }
 
-/// Writes a container down, with a range of ephemeral ports and a place that are nobody else's.
+/// Writes a container down, with a range of ephemeral ports, a place and perhaps a flow that are nobody else's.
 ///
 /// # Errors
 /// There is no range left; its ports, or the name of its link, are another's.
@@ -65,6 +65,7 @@ pub(super) fn register(
         )));
     };
     let places: Vec<u32> = known.iter().map(|entry| entry.place).collect();
+    let flow = if flags.egress_unique_flow_per_container { flows::free(known) } else { None };
     let Mac(mac) = host.mac;
     locked.registry.containers.push(Entry {
         container: request.container.to_owned(),
@@ -75,6 +76,7 @@ pub(super) fn register(
         ports: request.ports.iter().map(Range::new).collect(),
         address: host.ip().to_bits(),
         mac: mac.to_vec(),
+        flow,
         pid: None,
     });
     locked.save()?;
@@ -135,6 +137,7 @@ pub(super) fn attach(socket: &mut Socket, locked: &Locked, entry: &Entry, new: &
         return Err(Error::Refused(format!("the link {}, or one of the host's own, has gone", entry.link)));
     };
     let (new, old) = (blocks(new), blocks(old));
+    flows::change(socket, &locked.registry, eth0.device(), entry, &new, &old)?;
     for (link, new, old) in
         [(&eth0, on_eth0(&ends, &new), on_eth0(&ends, &old)), (&lo, on_lo(&ends, &new), on_lo(&ends, &old))]
     {
@@ -159,6 +162,10 @@ pub(super) fn release(socket: &mut Socket, locked: &mut Locked, entry: &Entry) -
         if let Some(link) = link {
             results.push(step("network detach", || filters::remove(socket, link.device(), &rules)));
         }
+    }
+    if let Some(eth0) = eth0.as_ref().filter(|_| entry.flow.is_some()) {
+        let remove = || flows::change(socket, &locked.registry, eth0.device(), entry, &[], &blocks);
+        results.push(step("network flow", remove));
     }
     let all = locked.registry.containers.clone();
     locked.registry.containers.retain(|other| other != entry);
