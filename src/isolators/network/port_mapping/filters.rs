@@ -10,7 +10,6 @@ use crate::netlink::action::Action;
 use crate::netlink::filter::{self, ARP, Filter, IP, Name};
 use crate::netlink::qdisc::{self, Qdisc};
 use crate::netlink::{Clock, Device, Handle, Request, Socket};
-use std::net::Ipv4Addr;
 
 /// The highest number of a filter in its priority.
 const LAST: u16 = 0xfff;
@@ -136,8 +135,8 @@ pub(super) fn remove(socket: &mut Socket, device: Device<'_>, rules: &[Rule]) ->
 ///
 /// # Errors
 /// The kernel's: ENODEV if one of the links has gone meanwhile.
-pub(super) fn share(socket: &mut Socket, eth0: Device<'_>, address: Ipv4Addr, members: &[(u32, u32)]) -> Result<()> {
-    let wanted = shared(address, members);
+pub(super) fn share(socket: &mut Socket, eth0: Device<'_>, members: &[(u32, u32)]) -> Result<()> {
+    let wanted = shared(members);
     for (priority, protocol) in [(FOR_ARP, ARP), (FOR_ICMP, IP)] {
         let there = filter::all(socket, eth0, INGRESS, priority)?;
         let (mut requests, mut deletions): (Vec<Request<'_>>, Vec<Request<'_>>) = Default::default();
@@ -153,7 +152,7 @@ pub(super) fn share(socket: &mut Socket, eth0: Device<'_>, address: Ipv4Addr, me
                 }
                 Some(_) => {}
                 None => {
-                    if is_shared(address, &found.filter) {
+                    if is_shared(&found.filter) {
                         ours.insert(node);
                         deletions.push(filter::delete(eth0, found.filter.name));
                     }
@@ -173,9 +172,9 @@ pub(super) fn share(socket: &mut Socket, eth0: Device<'_>, address: Ipv4Addr, me
 }
 
 /// Whether it is one that [`shared`] can make.
-fn is_shared(address: Ipv4Addr, found: &Filter) -> bool {
+fn is_shared(found: &Filter) -> bool {
     let group = usize::from(found.name.node.saturating_sub(0x10)) * crate::netlink::action::MOST;
-    let any = shared(address, &[(u32::try_from(group).unwrap_or(0), 1)]);
+    let any = shared(&[(u32::try_from(group).unwrap_or(0), 1)]);
     any.get(&(found.name.priority, found.name.node)).is_some_and(|rule| {
         is_for(found, rule)
             && found.actions.is_empty() == rule.actions.is_empty()
