@@ -132,15 +132,22 @@ pub(super) fn remove(socket: &mut Socket, device: Device<'_>, rules: &[Rule]) ->
 }
 
 /// Makes the shared filters of eth0 what they are to be for these containers, given by place and link. Each is changed in place:
-/// no packet of anybody is missed meanwhile. Under the host's lock.
+/// no packet of anybody is missed meanwhile, but for those that ask for an address that the host had before. Under the host's lock.
 ///
 /// # Errors
 /// The kernel's: ENODEV if one of the links has gone meanwhile.
-pub(super) fn share(socket: &mut Socket, eth0: Device<'_>, address: Ipv4Addr, members: &[(u32, u32)]) -> Result<()> {
+pub(super) fn share(
+    socket: &mut Socket,
+    eth0: Device<'_>,
+    address: Ipv4Addr,
+    former: &[Ipv4Addr],
+    members: &[(u32, u32)],
+) -> Result<()> {
+    let is_ours = |found: &Filter| former.iter().chain([&address]).any(|address| is_shared(*address, found));
     let wanted = shared(address, members);
     for (priority, protocol) in [(FOR_ARP, ARP), (FOR_ICMP, IP)] {
         let there = filter::all(socket, eth0, INGRESS, priority)?;
-        let (mut requests, mut deletions): (Vec<Request<'_>>, Vec<Request<'_>>) = Default::default();
+        let (mut replaced, mut requests, mut deletions) = (Vec::<Request<'_>>::new(), Vec::new(), Vec::new());
         let mut ours: BTreeSet<u16> = BTreeSet::new();
         for found in &there {
             let node = found.filter.name.node;
@@ -151,17 +158,18 @@ pub(super) fn share(socket: &mut Socket, eth0: Device<'_>, address: Ipv4Addr, me
                         requests.push(filter::replace(eth0, &filter(rule, found.filter.name)));
                     }
                 }
-                Some(_) => {}
-                None => {
-                    if is_shared(address, &found.filter) {
-                        ours.insert(node);
-                        deletions.push(filter::delete(eth0, found.filter.name));
-                    }
+                // A filter's keys cannot be changed in place.
+                Some(_) if is_ours(&found.filter) => replaced.push(filter::delete(eth0, found.filter.name)),
+                None if is_ours(&found.filter) => {
+                    ours.insert(node);
+                    deletions.push(filter::delete(eth0, found.filter.name));
                 }
+                _ => {}
             }
         }
         let missing = wanted.iter().filter(|((of, node), _)| *of == priority && !ours.contains(node));
         requests.extend(missing.map(|((_, node), rule)| filter::add(eth0, &filter(rule, name(rule, 0, *node)))));
+        perform_unless_gone(socket, &replaced)?;
         socket.perform_all(&requests)?;
         perform_unless_gone(socket, &deletions)?;
         let strangers = there.iter().any(|found| !ours.contains(&found.filter.name.node));

@@ -178,7 +178,7 @@ pub(super) fn release(socket: &mut Socket, locked: &mut Locked, entry: &Entry) -
             result => result,
         });
     }
-    results.extend(entry.handles().map(|handles| step("network handles", || handles.remove())));
+    results.extend(entry.handles().map(|handles| step("network unname", || handles.remove())));
     let result: Result<()> = results.into_iter().collect();
     match result {
         Ok(()) => step("network forget", || locked.save()),
@@ -192,7 +192,12 @@ pub(super) fn release(socket: &mut Socket, locked: &mut Locked, entry: &Entry) -
 /// Brings the filters that all containers share in line with the registry and the links that there are. `own`: the address that
 /// they ask for where no container is left.
 fn share(socket: &mut Socket, locked: &Locked, eth0: &Link, own: Ipv4Addr) -> Result<()> {
-    let address = locked.registry.containers.first().map_or(own, |entry| entry.addresses().0);
+    let mut addresses: Vec<Ipv4Addr> = locked.registry.containers.iter().map(|entry| entry.addresses().0).collect();
+    // The latest has the host's present one.
+    let address = addresses.last().copied().unwrap_or(own);
+    addresses.push(own);
+    addresses.sort_unstable();
+    addresses.dedup();
     for look in 0.. {
         let links = Link::all(socket)?;
         let of =
@@ -200,7 +205,7 @@ fn share(socket: &mut Socket, locked: &Locked, eth0: &Link, own: Ipv4Addr) -> Re
         let containers = &locked.registry.containers;
         let members: Vec<(u32, u32)> =
             containers.iter().filter_map(|entry| of(entry).map(|link| (entry.place, link.index))).collect();
-        match filters::share(socket, eth0.device(), address, &members) {
+        match filters::share(socket, eth0.device(), address, &addresses, &members) {
             Err(e) if look < LOOKS && matches!(e.errno(), Some(libc::ENODEV | libc::EINVAL)) => {
                 std::thread::sleep(std::time::Duration::from_millis(1));
             }
