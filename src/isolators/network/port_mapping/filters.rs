@@ -10,7 +10,6 @@ use crate::netlink::action::Action;
 use crate::netlink::filter::{self, ARP, Filter, IP, Name};
 use crate::netlink::qdisc::{self, Qdisc};
 use crate::netlink::{Clock, Device, Handle, Request, Socket};
-use std::net::Ipv4Addr;
 
 /// The highest number of a filter in its priority.
 const LAST: u16 = 0xfff;
@@ -132,22 +131,15 @@ pub(super) fn remove(socket: &mut Socket, device: Device<'_>, rules: &[Rule]) ->
 }
 
 /// Makes the shared filters of eth0 what they are to be for these containers, given by place and link. Each is changed in place:
-/// no packet of anybody is missed meanwhile, but for those that ask for an address that the host had before. Under the host's lock.
+/// no packet of anybody is missed meanwhile. Under the host's lock.
 ///
 /// # Errors
 /// The kernel's: ENODEV if one of the links has gone meanwhile.
-pub(super) fn share(
-    socket: &mut Socket,
-    eth0: Device<'_>,
-    address: Ipv4Addr,
-    former: &[Ipv4Addr],
-    members: &[(u32, u32)],
-) -> Result<()> {
-    let is_ours = |found: &Filter| former.iter().chain([&address]).any(|address| is_shared(*address, found));
-    let wanted = shared(address, members);
+pub(super) fn share(socket: &mut Socket, eth0: Device<'_>, members: &[(u32, u32)]) -> Result<()> {
+    let wanted = shared(members);
     for (priority, protocol) in [(FOR_ARP, ARP), (FOR_ICMP, IP)] {
         let there = filter::all(socket, eth0, INGRESS, priority)?;
-        let (mut replaced, mut requests, mut deletions) = (Vec::<Request<'_>>::new(), Vec::new(), Vec::new());
+        let (mut requests, mut deletions): (Vec<Request<'_>>, Vec<Request<'_>>) = Default::default();
         let mut ours: BTreeSet<u16> = BTreeSet::new();
         for found in &there {
             let node = found.filter.name.node;
@@ -158,18 +150,17 @@ pub(super) fn share(
                         requests.push(filter::replace(eth0, &filter(rule, found.filter.name)));
                     }
                 }
-                // A filter's keys cannot be changed in place.
-                Some(_) if is_ours(&found.filter) => replaced.push(filter::delete(eth0, found.filter.name)),
-                None if is_ours(&found.filter) => {
-                    ours.insert(node);
-                    deletions.push(filter::delete(eth0, found.filter.name));
+                Some(_) => {}
+                None => {
+                    if is_shared(&found.filter) {
+                        ours.insert(node);
+                        deletions.push(filter::delete(eth0, found.filter.name));
+                    }
                 }
-                _ => {}
             }
         }
         let missing = wanted.iter().filter(|((of, node), _)| *of == priority && !ours.contains(node));
         requests.extend(missing.map(|((_, node), rule)| filter::add(eth0, &filter(rule, name(rule, 0, *node)))));
-        perform_unless_gone(socket, &replaced)?;
         socket.perform_all(&requests)?;
         perform_unless_gone(socket, &deletions)?;
         let strangers = there.iter().any(|found| !ours.contains(&found.filter.name.node));
@@ -181,9 +172,9 @@ pub(super) fn share(
 }
 
 /// Whether it is one that [`shared`] can make.
-fn is_shared(address: Ipv4Addr, found: &Filter) -> bool {
+fn is_shared(found: &Filter) -> bool {
     let group = usize::from(found.name.node.saturating_sub(0x10)) * crate::netlink::action::MOST;
-    let any = shared(address, &[(u32::try_from(group).unwrap_or(0), 1)]);
+    let any = shared(&[(u32::try_from(group).unwrap_or(0), 1)]);
     any.get(&(found.name.priority, found.name.node)).is_some_and(|rule| {
         is_for(found, rule)
             && found.actions.is_empty() == rule.actions.is_empty()

@@ -182,10 +182,12 @@ pub(super) fn change(
 ///
 /// # Errors
 /// The kernel's; as [`check`]. The container goes on without.
-pub(super) fn restore(socket: &mut Socket, locked: &mut Locked, eth0: &Link, entry: &Entry) -> Result<()> {
-    if entry.flow.is_none() {
-        return Ok(());
-    }
+pub(super) fn restore(socket: &mut Socket, locked: &mut Locked, entry: &Entry) -> Result<()> {
+    let eth0 = match entry.flow {
+        Some(_) => Link::named(socket, &entry.eth0)?,
+        None => None,
+    };
+    let Some(eth0) = eth0 else { return Ok(()) };
     set_up(socket, locked, eth0.device())?;
     change(socket, &locked.registry, eth0.device(), entry, &blocks(&entry.all_ports()), &[])
 }

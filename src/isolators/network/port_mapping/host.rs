@@ -7,7 +7,7 @@ use super::filters::{has_ingress, make_ingress};
 use super::ranges::{Ports, common, show};
 use super::registry::{Before, Locked, Setting};
 use super::rules::no_ports;
-use super::{filters, flows, sysctl};
+use super::{filters, flows, name, sysctl};
 use crate::config;
 use crate::error::{Error, Result};
 use crate::netlink::address::{self, Address};
@@ -28,6 +28,15 @@ pub(super) struct Host {
     pub(super) address: Address,
     /// The default route through eth0.
     pub(super) route: Option<Route>,
+}
+
+/// What has come of a set-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SetUp {
+    /// All is there.
+    Done,
+    /// Somebody had removed what the containers there are need, with their filters: they have to be attached again.
+    Again,
 }
 
 fn refused<T>(why: String) -> Result<T> {
@@ -83,8 +92,9 @@ impl Host {
     /// containers only where it is asked for.
     ///
     /// # Errors
-    /// The kernel's; two agents name different links; eth0 has a qdisc of somebody else's in the place of the flows.
-    pub(super) fn set_up(&self, socket: &mut Socket, locked: &mut Locked, flows: bool) -> Result<()> {
+    /// The kernel's; two agents name different links; eth0 has a qdisc of somebody else's in the place of the flows; there are
+    /// containers that the registry has lost.
+    pub(super) fn set_up(&self, socket: &mut Socket, locked: &mut Locked, flows: bool) -> Result<SetUp> {
         let (eth0, lo) = (self.eth0.device(), self.lo.device());
         if flows {
             flows::check(socket, &locked.registry, eth0)?;
@@ -99,6 +109,7 @@ impl Host {
             }
             Some(_) => {}
             None => {
+                refuse_lost(socket)?;
                 let mut settings = Vec::new();
                 for (name, _) in self.settings() {
                     if let Some(value) = sysctl::read(&name)? {
@@ -132,11 +143,13 @@ impl Host {
             };
             socket.perform(&link::change(lo, &change))?;
         }
-        make_ingress(socket, eth0)?;
-        make_ingress(socket, lo)?;
+        let made = [make_ingress(socket, eth0)?, make_ingress(socket, lo)?].contains(&true);
         // Behind it the rules on ports come; what is not for them must be there before.
         filters::add(socket, lo, &[no_ports()])?;
-        if flows { flows::set_up(socket, locked, eth0) } else { Ok(()) }
+        if flows {
+            flows::set_up(socket, locked, eth0)?;
+        }
+        Ok(if made && !locked.registry.containers.is_empty() { SetUp::Again } else { SetUp::Done })
     }
 
     /// So that lo takes what is to the host's own address, from whomever.
@@ -157,6 +170,19 @@ impl Host {
     pub(super) fn ip(&self) -> Ipv4Addr {
         self.address.address
     }
+}
+
+/// Without the registry nobody knows which ports are taken.
+fn refuse_lost(socket: &mut Socket) -> Result<()> {
+    let links = Link::all(socket)?.into_iter().map(|link| link.name);
+    let lost: Vec<String> = links.filter(|name| name::is_one(name)).collect();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    refused(format!(
+        "the host has links of containers ({}), but the registry below /run/mesos-ecp-network that says which ports they have is gone:          destroy all containers with network/port_mapping first",
+        lost.join(", ")
+    ))
 }
 
 fn named(socket: &mut Socket, name: &str, flag: &str) -> Result<Link> {
