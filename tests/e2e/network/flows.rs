@@ -7,7 +7,7 @@ use std::thread;
 
 use nix::sys::signal::Signal;
 
-use crate::agent::wire::Message;
+use crate::agent::wire::{Message, Value};
 use crate::agent::{eventually, processes};
 use crate::network::bed::{Bed, HOST, Net, PEER, bed, bound, change, lasting, tcp, udp};
 use crate::network::limits::said;
@@ -215,7 +215,10 @@ fn who_comes_when_all_are_in_use_shares_that_of_the_host() {
     let others = (4..=1024).fold(Message::new(), |all, flow| {
         let range = Message::new().varint(1, 1).varint(2, 1);
         let other = Message::new().bytes(1, format!("other{flow}")).bytes(2, "/").bytes(3, format!("other{flow}"));
-        all.message(2, &other.varint(4, 10_000 + flow).message(5, &range).varint(9, flow))
+        all.message(
+            2,
+            &other.varint(4, 10_000 + flow).message(5, &range).with(7, Value::Fixed32(HOST.to_bits())).varint(9, flow),
+        )
     });
     let path = bed.registry().join("registry");
     let whole = [std::fs::read(&path).unwrap().as_slice(), others.encode().as_slice()].concat();

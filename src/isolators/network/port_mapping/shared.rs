@@ -227,7 +227,7 @@ pub(super) fn release(socket: &mut Socket, locked: &mut Locked, entry: &Entry) -
             result => result,
         });
     }
-    results.extend(entry.handles().map(|handles| step("network handles", || handles.remove())));
+    results.extend(entry.handles().map(|handles| step("network unname", || handles.remove())));
     let result: Result<()> = results.into_iter().collect();
     match result {
         // A registry that was lost has nothing to forget.
