@@ -36,7 +36,7 @@ pub use fork::{Fork, exit_now, fork, reap_child, spawn_grouped};
 pub use ignored::is_ignored;
 pub use last_words::last_words_to;
 pub use namespace::{is_mount_root, join_mounts};
-pub use netlink::{in_network, netlink_socket, netlink_socket_in, network_cookie};
+pub use netlink::{in_network, in_new_network, netlink_socket, netlink_socket_in, network_cookie};
 pub use perf::{PerfCount, PerfCounter, PerfEvent, try_perf_cgroups, try_perf_event};
 pub use pidfd::{ExitInfo, Pidfd};
 pub use project_quota::{

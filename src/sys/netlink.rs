@@ -77,6 +77,19 @@ pub fn in_network<T>(namespace: BorrowedFd<'_>, what: impl FnOnce() -> T) -> io:
     Ok(done)
 }
 
+/// Does something in a network namespace that is made for it and goes away afterwards. As [`in_network`] in all else.
+///
+/// # Errors
+/// EPERM without CAP_SYS_ADMIN; ENOSPC where there may be no more of them; and those of opening /proc/thread-self/ns/net.
+pub fn in_new_network<T>(what: impl FnOnce() -> T) -> io::Result<T> {
+    let home = File::open("/proc/thread-self/ns/net")?;
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET)?;
+    let back = Back(home);
+    let done = what();
+    drop(back);
+    Ok(done)
+}
+
 /// The namespace that the thread returns to when this is dropped.
 struct Back(File);
 

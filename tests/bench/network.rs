@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use nix::sched::{CloneFlags, setns, unshare};
 
 use crate::Options;
@@ -79,18 +79,20 @@ impl Net {
         let mut server = server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         let words = format!("--client {address} --port {port} --time {SECONDS} --json");
         let end = Instant::now() + Duration::from_secs(5);
-        let output = loop {
+        let rate = loop {
             let output = self.within(from, "iperf3", &words).output()?;
-            // The server may not listen yet.
-            if output.status.success() || Instant::now() > end {
-                break output;
+            // With --json its exit code says nothing.
+            let said: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+            match said["end"]["sum_received"]["bits_per_second"].as_f64() {
+                Some(rate) => break Ok(rate),
+                None if Instant::now() > end => break Err(anyhow!("iperf3 to {address}:{port}: {}", said["error"])),
+                // The server does not listen yet.
+                None => std::thread::sleep(Duration::from_millis(20)),
             }
-            std::thread::sleep(Duration::from_millis(20));
         };
         let _ = server.kill();
         server.wait()?;
-        let said: serde_json::Value = serde_json::from_slice(&output.stdout)?;
-        said["end"]["sum_received"]["bits_per_second"].as_f64().with_context(|| format!("iperf3: {}", said["error"]))
+        rate
     }
 }
 

@@ -44,5 +44,5 @@ pub(in crate::config) static EGRESS_UNIQUE_FLOW_PER_CONTAINER: Flag = Flag {
     kind: Kind::Bool,
     default: "false",
     inherits: None,
-    help: "network/port_mapping: gives each container a queue of its own where the host sends (fq_codel).",
+    help: "network/port_mapping: gives each container a queue of its own where the host sends. Needs fq_codel.",
 };

@@ -39,8 +39,7 @@ impl Net {
 
     /// That of a container.
     pub fn of(container: &Container<'_>) -> Net {
-        let pid = container.processes()[0].pid;
-        Net(File::open(format!("/proc/{pid}/ns/net")).unwrap())
+        Net(File::open(format!("/proc/{}/ns/net", container.first_pid())).unwrap())
     }
 
     /// Does something there, in a thread of its own.

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use crate::agent::{Agent, eventually};
-use crate::network::bed::{Bed, HOST, Net, bed, lasting, resources, tcp};
+use crate::agent::{Agent, Builder, eventually};
+use crate::network::bed::{Bed, HOST, Net, PEER, bed, lasting, resources, tcp};
+use crate::network::flows::{FLAG, bed_with_flows, filters};
 
 const PORTS: (u64, u64) = (31000, 31009);
 
@@ -22,23 +23,47 @@ fn points(bed: &Bed, agent: &Agent) -> BTreeSet<String> {
 
 #[test]
 fn a_crash_at_any_step_leaves_nothing_and_blocks_nothing() {
+    // And `unlink`, unless the link has gone with the container's namespace by then.
+    let steps = ["set-up", "register", "connect", "inside", "attach", "detach", "forget"];
+    at_any_step(Bed::agent, &steps);
+}
+
+#[test]
+fn a_crash_at_any_step_of_flows_leaves_none_and_blocks_none() {
+    let steps = ["set-up", "flows register", "flows", "register", "attach", "flow", "forget"];
+    drop(bed_with_flows!());
+    at_any_step(|bed| bed.agent().flag(FLAG), &steps);
+}
+
+fn at_any_step(builder: fn(&Bed) -> Builder, steps: &[&str]) {
     let bed = bed!();
-    let stays_agent = bed.agent().build();
-    let stays = lasting(&stays_agent, &[(31010, 31019)]);
-    let inside = Net::of(&stays);
-    let first = bed.agent().build();
     let points = {
         // Alone, so that it is seen whether the host is clean.
         let alone = bed!();
-        points(&alone, &alone.agent().build())
+        points(&alone, &builder(&alone).build())
     };
-    drop(first);
-    for step in ["set-up", "register", "connect", "inside", "attach", "detach", "unlink", "forget"] {
+    for step in steps {
         assert!(points.contains(&format!("network {step}:after")), "{step} in {points:?}");
     }
+    let flows = steps.contains(&"flows");
+    // Those of the first launch of all.
+    for point in points.iter().filter(|point| point.starts_with("network flows") || point.contains("set-up")) {
+        println!("first: {point}");
+        let fresh = bed!();
+        let agent = builder(&fresh).build();
+        let task = agent.task("exec sleep 1000").resources(resources(&[PORTS])).agent_env("ECP_CRASH", point);
+        assert!(!task.spawn().1.finish().status.success());
+        eventually(&format!("{point}: the failed launch is undone"), || agent.live().is_empty());
+        assert!(tcp(&fresh.host, &fresh.peer, PEER, 80, true).is_some(), "{point}: the host is cut off");
+        lasting(&agent, &[PORTS]).destroy();
+        fresh.assert_clean();
+    }
+    let stays_agent = builder(&bed).build();
+    let stays = lasting(&stays_agent, &[(31010, 31019)]);
+    let inside = Net::of(&stays);
     for point in points {
         println!("{point}");
-        let agent = bed.agent().build();
+        let agent = builder(&bed).build();
         let task = agent.task("exec sleep 1000").resources(resources(&[PORTS])).agent_env("ECP_CRASH", &point);
         let (container, call) = task.spawn();
         let launched = call.finish().status.success();
@@ -59,6 +84,7 @@ fn a_crash_at_any_step_leaves_nothing_and_blocks_nothing() {
         assert!(tcp(&bed.peer, &Net::of(&again), HOST, 31000, true).is_some(), "{point}");
         again.destroy();
         assert!(!bed.filters().contains("00007918/"), "{point}: {}", bed.filters());
+        assert!(!flows || !filters(&bed).contains("flowid 1:4"), "{point}: {}", filters(&bed));
         assert!(tcp(&bed.peer, &inside, HOST, 31010, true).is_some(), "{point}");
     }
     stays.destroy();

@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::agent::patient;
 use crate::network::bed::{HOST, Net, PEER, bed, bound, lasting};
 
 /// Sends so much, and returns how long it took until all of it had arrived.
@@ -28,26 +29,34 @@ fn send(from: &Net, to: &Net, address: std::net::Ipv4Addr, port: u16, bytes: usi
     })
 }
 
+/// How many times as slow as usual this machine is said to be: how much it can send is no fault of ours.
+fn slowness() -> f64 {
+    patient(Duration::from_secs(1)).as_secs_f64()
+}
+
 #[test]
 fn a_little_at_a_time_arrives_whole() {
     let bed = bed!();
     let agent = bed.agent().flag("--egress_rate_limit_per_container=2000B").build();
     let container = lasting(&agent, &[(31000, 31009)]);
-    let took = send(&Net::of(&container), &bed.peer, PEER, 80, 20480);
+    let inside = Net::of(&container);
+    // Or the kernel sends several packets as one: the last ones then arrive before their time.
+    inside.run("ip link set dev eth0 gso_max_segs 1");
+    let took = send(&inside, &bed.peer, PEER, 80, 20480);
     assert!(took > Duration::from_secs(9), "{took:?}");
     println!("20480 bytes at 2000 B/s: {took:?}");
 }
 
 #[test]
 fn much_at_a_time_by_all_ways() {
-    const MUCH: usize = 64 << 20;
+    let much = (f64::from(64 << 20) / slowness()) as usize;
     let bed = bed!();
     let agent = bed.agent().build();
     let (one, other) = (lasting(&agent, &[(31000, 31009)]), lasting(&agent, &[(31010, 31019)]));
     let (inside, beside) = (Net::of(&one), Net::of(&other));
-    let rate = |took: Duration| MUCH as f64 * 8e-9 / took.as_secs_f64();
+    let rate = |took: Duration| much as f64 * 8e-9 / took.as_secs_f64();
     let best = |from: &Net, to: &Net, address, port| {
-        (0..3).map(|_| rate(send(from, to, address, port, MUCH))).fold(0.0, f64::max)
+        (0..3).map(|_| rate(send(from, to, address, port, much))).fold(0.0, f64::max)
     };
     let localhost = std::net::Ipv4Addr::LOCALHOST;
     let to_host = best(&bed.peer, &bed.host, HOST, 8080);
@@ -61,7 +70,7 @@ fn much_at_a_time_by_all_ways() {
     ] {
         println!("Gbit/s: {way} {rate:.2}");
         // Not how fast this machine is, but whether segments get lost on the way.
-        assert!(rate > 0.05, "{way}: {rate} Gbit/s");
+        assert!(rate > 0.05 / slowness(), "{way}: {rate} Gbit/s");
     }
 }
 
@@ -75,17 +84,19 @@ fn a_limit_holds_for_what_is_sent_only() {
     let took = send(&inside, &bed.peer, PEER, 80, 7_500_000).as_secs_f64();
     let rate = 7.5 * 8.0 / took;
     println!("limited to 20 Mbit/s: {rate:.1} Mbit/s");
-    assert!((15.0..20.5).contains(&rate), "{rate} Mbit/s");
-    let took = send(&bed.peer, &inside, HOST, 31000, 7_500_000).as_secs_f64();
-    assert!(7.5 * 8.0 / took > 40.0, "what it receives is not limited: {took} s");
+    assert!((15.0 / slowness()..20.5).contains(&rate), "{rate} Mbit/s");
+    let received = (0..3).map(|_| 7.5 * 8.0 / send(&bed.peer, &inside, HOST, 31000, 7_500_000).as_secs_f64());
+    let received = received.fold(0.0, f64::max);
+    println!("received: {received:.1} Mbit/s");
+    assert!(received > 25.0, "what it receives is not limited: {received} Mbit/s");
     let qdiscs = inside.run("tc qdisc show dev eth0");
     assert!(qdiscs.contains("htb 1: root") && (qdiscs.contains("fq_codel") || qdiscs.contains("pfifo")), "{qdiscs}");
-    let log = bed_log(&agent);
+    let log = said(&agent);
     assert_eq!(qdiscs.contains("fq_codel"), !log.contains("fq_codel"), "{log}");
 }
 
 /// All that supervisors have said.
-fn bed_log(agent: &crate::agent::Agent) -> String {
+pub fn said(agent: &crate::agent::Agent) -> String {
     let output = std::process::Command::new("grep").args(["-rh", "isolator"]).arg(&agent.runtime_dir).output().unwrap();
     String::from_utf8_lossy(&output.stdout).into_owned()
 }

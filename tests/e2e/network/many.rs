@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::agent::{Agent, Container, patient};
+use crate::agent::{Agent, Container, eventually, patient};
 use crate::network::bed::{Bed, HOST, Net, PEER, bed, ephemeral, lasting, resources, tcp, udp};
 
 const EACH: usize = 30;
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 
 fn agent(bed: &Bed) -> Agent {
     bed.agent().flag("--ephemeral_ports_per_container=64").build()
@@ -96,17 +96,30 @@ fn many_come_and_go_at_once_and_nobody_else_notices() {
         let talking = scope.spawn(|| talk(&bed, &inside, &stop, &said));
         for _ in 0..ROUNDS {
             let begin = said.load(Ordering::Relaxed);
-            thread::scope(|scope| {
-                let other = scope.spawn(|| {
-                    let containers = launch(&two, 20000);
-                    check(&bed, &containers, 20000);
-                    destroy(&containers);
-                });
-                let containers = launch(&one, 25000);
-                check(&bed, &containers, 25000);
+            // Both have all of theirs at the same time.
+            let arrived = AtomicU32::new(0);
+            let meet = |count| {
+                arrived.fetch_add(1, Ordering::Relaxed);
+                eventually("both agents are there", || arrived.load(Ordering::Relaxed) >= count);
+            };
+            let round = |agent: &Agent, first: u16| {
+                let containers = launch(agent, first.into());
+                meet(2);
+                let ranges = check(&bed, &containers, first);
+                meet(4);
                 destroy(&containers);
-                other.join().unwrap();
+                ranges
+            };
+            let mut ranges = thread::scope(|scope| {
+                let other = scope.spawn(|| round(&two, 20000));
+                let mut ranges = round(&one, 25000);
+                ranges.extend(other.join().unwrap());
+                ranges
             });
+            ranges.push(ephemeral(&inside));
+            ranges.sort_unstable();
+            assert_eq!(ranges.len(), 2 * EACH + 1);
+            assert!(ranges.windows(2).all(|pair| pair[0].1 < pair[1].0), "{ranges:?}");
             assert_eq!(bed.links().len(), 3, "{:?}", bed.links());
             assert!(said.load(Ordering::Relaxed) > begin, "a connection stands still");
         }
@@ -125,11 +138,10 @@ fn many_come_and_go_at_once_and_nobody_else_notices() {
     bed.assert_clean();
 }
 
-/// Each has ports that nobody else has; the last ones, which are behind the first 32 in the shared filters, get answers, too.
-fn check(bed: &Bed, containers: &[Container<'_>], first: u16) {
+/// The last ones, which are behind the first 32 in the shared filters, get answers, too.
+/// Returns their ephemeral ports.
+fn check(bed: &Bed, containers: &[Container<'_>], first: u16) -> Vec<(u16, u16)> {
     let nets: Vec<Net> = containers.iter().map(Net::of).collect();
-    let ranges: BTreeSet<_> = nets.iter().map(ephemeral).collect();
-    assert_eq!(ranges.len(), EACH);
     for (net, port) in nets.iter().zip((first..).step_by(10)).skip(EACH - 4) {
         assert!(udp(&bed.peer, net, HOST, port, true).is_some(), "UDP to {port}");
         assert!(tcp(net, &bed.peer, PEER, port, true).is_some(), "TCP from the container with {port}");
@@ -138,4 +150,5 @@ fn check(bed: &Bed, containers: &[Container<'_>], first: u16) {
         let said = net.run(&format!("busybox ping -c 1 -w 10 {PEER}"));
         assert!(said.contains("1 packets received"), "{said}");
     }
+    nets.iter().map(ephemeral).collect()
 }

@@ -85,8 +85,7 @@ fn usage_says_what_is_asked_for() {
 
 /// The two links by which operators find it.
 fn handles(container: &Container<'_>) -> [PathBuf; 2] {
-    let first = container.processes()[0].pid;
-    [format!("/run/netns/{first}").into(), format!("/run/mesos/netns/{}", container.id).into()]
+    [format!("/run/netns/{}", container.first_pid()).into(), format!("/run/mesos/netns/{}", container.id).into()]
 }
 
 #[test]
@@ -95,7 +94,7 @@ fn operators_find_the_network_by_process_and_by_id() {
     let agent = bed.agent().build();
     let container = lasting(&agent, &[(31000, 31009)]);
     let identity = |path: &PathBuf| fs::metadata(path).map(|found| (found.dev(), found.ino())).unwrap();
-    let own = identity(&format!("/proc/{}/ns/net", container.processes()[0].pid).into());
+    let own = identity(&format!("/proc/{}/ns/net", container.first_pid()).into());
     let handles = handles(&container);
     assert_eq!(handles.each_ref().map(identity), [own, own]);
     let name = handles[0].file_name().unwrap().to_str().unwrap();

@@ -1,8 +1,10 @@
 //! The isolators for the containers' network, on hosts made of network namespaces.
 
 pub mod bed;
+mod changed;
 #[cfg(feature = "crash-points")]
 mod crash;
+mod flows;
 mod limits;
 mod many;
 mod mapped;
@@ -10,3 +12,4 @@ mod measured;
 mod ports;
 mod recovered;
 mod refused;
+mod spoofed;

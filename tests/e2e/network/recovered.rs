@@ -3,7 +3,7 @@
 use nix::sys::signal::Signal;
 
 use crate::agent::{Agent, eventually, processes};
-use crate::network::bed::{Bed, HOST, Net, bed, lasting, tcp};
+use crate::network::bed::{Bed, HOST, Net, PEER, bed, lasting, tcp};
 
 fn kill_supervisors(agent: &Agent) {
     for supervisor in agent.supervisors() {
@@ -37,6 +37,33 @@ fn a_container_whose_supervisor_was_killed_goes_on_and_is_cleaned_up() {
     assert!(tcp(&bed.peer, &Net::of(&other), HOST, 31021, true).is_some());
     assert_eq!(bed.links().len(), 3);
     other.destroy();
+    agent.assert_nothing_left();
+    bed.assert_clean();
+}
+
+#[test]
+fn a_host_may_get_another_address_between_two_launches() {
+    let bed = bed!();
+    let agent = bed.agent().build();
+    let old = lasting(&agent, &[(31000, 31009)]);
+    let next = std::net::Ipv4Addr::new(10, 77, 0, 3);
+    bed.host.run(&format!("ip addr del {HOST}/24 dev eth0"));
+    bed.host.run(&format!("ip addr add {next}/24 brd + dev eth0"));
+    bed.host.run(&format!("ip route replace default via {PEER}"));
+    let works = |container: &crate::agent::Container<'_>, port| {
+        let inside = Net::of(container);
+        assert!(tcp(&bed.peer, &inside, next, port, true).is_some());
+        inside.run(&format!("busybox ping -c 1 -w 20 {PEER}"));
+    };
+    let new = lasting(&agent, &[(31010, 31019)]);
+    works(&new, 31010);
+    old.destroy();
+    works(&new, 31011);
+    let third = lasting(&agent, &[(31000, 31009)]);
+    works(&third, 31000);
+    for container in [&new, &third] {
+        container.destroy();
+    }
     agent.assert_nothing_left();
     bed.assert_clean();
 }

@@ -1,11 +1,10 @@
-//! What is remembered of a container: the flags that it was launched with, and its ports.
+//! What is remembered of a container: the flags that it was launched with, and what the registry has of it.
 #![forbid(unsafe_code)]
 
 use prost::Message;
 
 use super::name;
-use super::ranges::Ports;
-use super::registry::Range;
+use super::registry::Entry;
 use crate::config;
 use crate::container::ContainerId;
 use crate::error::{Error, Result};
@@ -13,25 +12,22 @@ use crate::isolator;
 
 /// Fields may only be added.
 #[derive(Clone, PartialEq, Message)]
-pub(in crate::isolators::network) struct Facts {
+pub(super) struct Facts {
     /// Its link on the host.
     #[prost(string, required, tag = "1")]
-    pub(in crate::isolators::network) link: String,
-    /// --eth0_name.
+    pub(super) link: String,
+    /// --eth0_name, and once there is an entry the link that it is.
     #[prost(string, optional, tag = "2")]
     pub(super) eth0: Option<String>,
-    /// --lo_name.
+    /// The same of --lo_name.
     #[prost(string, optional, tag = "3")]
     pub(super) lo: Option<String>,
     /// Bytes per second that it may send.
     #[prost(uint64, optional, tag = "4")]
     pub(super) rate: Option<u64>,
-    /// None before it is chosen.
+    /// As it was in the registry after the launch or the last update: all there is if the registry is lost. None before it is there.
     #[prost(message, optional, tag = "5")]
-    pub(super) ephemeral: Option<Range>,
-    /// Those that it was given.
-    #[prost(message, repeated, tag = "6")]
-    pub(super) ports: Vec<Range>,
+    pub(super) entry: Option<Entry>,
 }
 
 impl Facts {
@@ -42,22 +38,16 @@ impl Facts {
             eth0: flags.eth0_name.clone(),
             lo: flags.lo_name.clone(),
             rate: flags.egress_rate_limit_per_container,
-            ephemeral: None,
-            ports: Vec::new(),
+            entry: None,
         }
     }
 
-    pub(in crate::isolators::network) fn read(facts: &isolator::Facts) -> Result<Facts> {
+    pub(super) fn read(facts: &isolator::Facts) -> Result<Facts> {
         Facts::decode(facts.as_slice())
             .map_err(|e| Error::Refused(format!("the facts about the network cannot be read: {e}")))
     }
 
     pub(super) fn bytes(&self) -> isolator::Facts {
         self.encode_to_vec()
-    }
-
-    /// Without the ephemeral ones.
-    pub(super) fn ports(&self) -> Vec<Ports> {
-        self.ports.iter().map(Range::ports).collect()
     }
 }

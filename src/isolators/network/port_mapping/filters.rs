@@ -4,27 +4,28 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::mirrors::shared;
-use super::rules::{FOR_ARP, FOR_ICMP, Rule};
+use super::rules::{FOR_ARP, FOR_ICMP, INGRESS, Rule};
 use crate::error::{Error, Result};
 use crate::netlink::action::Action;
 use crate::netlink::filter::{self, ARP, Filter, IP, Name};
 use crate::netlink::qdisc::{self, Qdisc};
 use crate::netlink::{Clock, Device, Handle, Request, Socket};
-use std::net::Ipv4Addr;
 
-/// The parent of filters on what a link receives.
-const INGRESS: Handle = Handle::new(0xffff, 0);
 /// The highest number of a filter in its priority.
 const LAST: u16 = 0xfff;
 /// What the kernel answers about a filter that is gone, or whose qdisc is.
 const GONE: [i32; 2] = [libc::ENOENT, libc::EINVAL];
 
+fn parent(rule: &Rule) -> Handle {
+    Handle::new(rule.class.major(), 0)
+}
+
 fn name(rule: &Rule, table: u16, node: u16) -> Name {
-    Name { parent: INGRESS, priority: rule.priority, protocol: rule.protocol, table, node }
+    Name { parent: parent(rule), priority: rule.priority, protocol: rule.protocol, table, node }
 }
 
 fn filter(rule: &Rule, name: Name) -> Filter {
-    Filter { name, keys: rule.keys.clone(), class: Some(INGRESS), actions: rule.actions.clone() }
+    Filter { name, keys: rule.keys.clone(), class: Some(rule.class), actions: rule.actions.clone() }
 }
 
 /// Makes the qdisc for what a link receives. Says whether there was none.
@@ -73,12 +74,13 @@ pub(super) fn add_first(socket: &mut Socket, device: Device<'_>, rules: &[Rule])
     socket.perform_all(&requests)
 }
 
-/// Adds those rules that are not there. Under the host's lock where others have filters on the link, too.
+/// Adds those rules that are not there, in this order; all have the same parent. Under the host's lock where others have filters on the link, too.
 ///
 /// # Errors
 /// The kernel's; a priority is full.
 pub(super) fn add(socket: &mut Socket, device: Device<'_>, rules: &[Rule]) -> Result<()> {
-    let there = filter::all(socket, device, INGRESS, 0)?;
+    let Some(first) = rules.first() else { return Ok(()) };
+    let there = filter::all(socket, device, parent(first), 0)?;
     let mut taken: BTreeSet<(u16, u16)> =
         there.iter().map(|found| (found.filter.name.priority, found.filter.name.node)).collect();
     let is_there = |rule: &&Rule| {
@@ -98,13 +100,15 @@ pub(super) fn add(socket: &mut Socket, device: Device<'_>, rules: &[Rule]) -> Re
     socket.perform_all(&requests)
 }
 
-/// Deletes those of the rules that are there, each by its exact name, and priorities that are empty then. One that leads to a
+/// Deletes those of the rules that are there, each by its exact name, and priorities that are empty then; all have the same parent. One that leads to a
 /// link that is gone is taken for its rule.
 ///
 /// # Errors
 /// The kernel's; the others are deleted all the same.
 pub(super) fn remove(socket: &mut Socket, device: Device<'_>, rules: &[Rule]) -> Result<()> {
-    let mut there = filter::all(socket, device, INGRESS, 0)?;
+    let Some(first) = rules.first() else { return Ok(()) };
+    let parent = parent(first);
+    let mut there = filter::all(socket, device, parent, 0)?;
     let gone = [Action::Redirect { link: 0 }];
     let is_ours = |found: &filter::Found| {
         let same = |rule: &Rule| {
@@ -120,7 +124,7 @@ pub(super) fn remove(socket: &mut Socket, device: Device<'_>, rules: &[Rule]) ->
     let priorities: BTreeSet<(u16, u16)> = names.iter().map(|name| (name.priority, name.protocol)).collect();
     for (priority, protocol) in priorities {
         if result.is_ok() && !there.iter().any(|found| found.filter.name.priority == priority) {
-            result = perform_unless_gone(socket, &[filter::delete_priority(device, INGRESS, priority, protocol)]);
+            result = perform_unless_gone(socket, &[filter::delete_priority(device, parent, priority, protocol)]);
         }
     }
     result
@@ -131,8 +135,8 @@ pub(super) fn remove(socket: &mut Socket, device: Device<'_>, rules: &[Rule]) ->
 ///
 /// # Errors
 /// The kernel's: ENODEV if one of the links has gone meanwhile.
-pub(super) fn share(socket: &mut Socket, eth0: Device<'_>, address: Ipv4Addr, members: &[(u32, u32)]) -> Result<()> {
-    let wanted = shared(address, members);
+pub(super) fn share(socket: &mut Socket, eth0: Device<'_>, members: &[(u32, u32)]) -> Result<()> {
+    let wanted = shared(members);
     for (priority, protocol) in [(FOR_ARP, ARP), (FOR_ICMP, IP)] {
         let there = filter::all(socket, eth0, INGRESS, priority)?;
         let (mut requests, mut deletions): (Vec<Request<'_>>, Vec<Request<'_>>) = Default::default();
@@ -148,7 +152,7 @@ pub(super) fn share(socket: &mut Socket, eth0: Device<'_>, address: Ipv4Addr, me
                 }
                 Some(_) => {}
                 None => {
-                    if is_shared(address, &found.filter) {
+                    if is_shared(&found.filter) {
                         ours.insert(node);
                         deletions.push(filter::delete(eth0, found.filter.name));
                     }
@@ -168,9 +172,9 @@ pub(super) fn share(socket: &mut Socket, eth0: Device<'_>, address: Ipv4Addr, me
 }
 
 /// Whether it is one that [`shared`] can make.
-fn is_shared(address: Ipv4Addr, found: &Filter) -> bool {
+fn is_shared(found: &Filter) -> bool {
     let group = usize::from(found.name.node.saturating_sub(0x10)) * crate::netlink::action::MOST;
-    let any = shared(address, &[(u32::try_from(group).unwrap_or(0), 1)]);
+    let any = shared(&[(u32::try_from(group).unwrap_or(0), 1)]);
     any.get(&(found.name.priority, found.name.node)).is_some_and(|rule| {
         is_for(found, rule)
             && found.actions.is_empty() == rule.actions.is_empty()
@@ -178,8 +182,12 @@ fn is_shared(address: Ipv4Addr, found: &Filter) -> bool {
     })
 }
 
-fn is_for(found: &Filter, rule: &Rule) -> bool {
-    found.name.priority == rule.priority && found.name.protocol == rule.protocol && found.keys == rule.keys
+/// Whatever its actions.
+pub(super) fn is_for(found: &Filter, rule: &Rule) -> bool {
+    found.name.priority == rule.priority
+        && found.name.protocol == rule.protocol
+        && found.keys == rule.keys
+        && found.class == Some(rule.class)
 }
 
 /// What is gone need not be removed any more.

@@ -7,7 +7,7 @@ use super::filters::{has_ingress, make_ingress};
 use super::ranges::{Ports, common, show};
 use super::registry::{Before, Locked, Setting};
 use super::rules::no_ports;
-use super::{filters, sysctl};
+use super::{filters, flows, name, sysctl};
 use crate::config;
 use crate::error::{Error, Result};
 use crate::netlink::address::{self, Address};
@@ -28,6 +28,15 @@ pub(super) struct Host {
     pub(super) address: Address,
     /// The default route through eth0.
     pub(super) route: Option<Route>,
+}
+
+/// What has come of a set-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SetUp {
+    /// All is there.
+    Done,
+    /// Somebody had removed what the containers there are need, with their filters: they have to be attached again.
+    Again,
 }
 
 fn refused<T>(why: String) -> Result<T> {
@@ -79,12 +88,17 @@ impl Host {
         Ok(Host { eth0, lo, mac, address, route })
     }
 
-    /// Makes of the host what containers need, as far as it is not that already, after what it was is written down.
+    /// Makes of the host what containers need, as far as it is not that already, after what it was is written down. With flows for
+    /// containers only where it is asked for.
     ///
     /// # Errors
-    /// The kernel's; two agents name different links.
-    pub(super) fn set_up(&self, socket: &mut Socket, locked: &mut Locked) -> Result<()> {
+    /// The kernel's; two agents name different links; eth0 has a qdisc of somebody else's in the place of the flows; there are
+    /// containers that the registry has lost.
+    pub(super) fn set_up(&self, socket: &mut Socket, locked: &mut Locked, flows: bool) -> Result<SetUp> {
         let (eth0, lo) = (self.eth0.device(), self.lo.device());
+        if flows {
+            flows::check(socket, &locked.registry, eth0)?;
+        }
         match &locked.registry.host {
             Some(known) if known.eth0 != eth0.name || known.lo != lo.name => {
                 return refused(format!(
@@ -95,6 +109,7 @@ impl Host {
             }
             Some(_) => {}
             None => {
+                refuse_lost(socket)?;
                 let mut settings = Vec::new();
                 for (name, _) in self.settings() {
                     if let Some(value) = sysctl::read(&name)? {
@@ -109,6 +124,7 @@ impl Host {
                     mac: self.lo.mac.map_or_else(Vec::new, |Mac(bytes)| bytes.to_vec()),
                     mtu: self.lo.mtu,
                     settings,
+                    flows_made: false,
                 });
                 locked.save()?;
             }
@@ -127,10 +143,13 @@ impl Host {
             };
             socket.perform(&link::change(lo, &change))?;
         }
-        make_ingress(socket, eth0)?;
-        make_ingress(socket, lo)?;
+        let made = [make_ingress(socket, eth0)?, make_ingress(socket, lo)?].contains(&true);
         // Behind it the rules on ports come; what is not for them must be there before.
-        filters::add(socket, lo, &[no_ports()])
+        filters::add(socket, lo, &[no_ports()])?;
+        if flows {
+            flows::set_up(socket, locked, eth0)?;
+        }
+        Ok(if made && !locked.registry.containers.is_empty() { SetUp::Again } else { SetUp::Done })
     }
 
     /// So that lo takes what is to the host's own address, from whomever.
@@ -153,6 +172,19 @@ impl Host {
     }
 }
 
+/// Without the registry nobody knows which ports are taken.
+fn refuse_lost(socket: &mut Socket) -> Result<()> {
+    let links = Link::all(socket)?.into_iter().map(|link| link.name);
+    let lost: Vec<String> = links.filter(|name| name::is_one(name)).collect();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    refused(format!(
+        "the host has links of containers ({}), but the registry below /run/mesos-ecp-network that says which ports they have is gone:          destroy all containers with network/port_mapping first",
+        lost.join(", ")
+    ))
+}
+
 fn named(socket: &mut Socket, name: &str, flag: &str) -> Result<Link> {
     match Link::named(socket, name)? {
         Some(link) => Ok(link),
@@ -166,6 +198,9 @@ fn named(socket: &mut Socket, name: &str, flag: &str) -> Result<Link> {
 /// The kernel's. The registry is left then, so that it can be tried again.
 pub(super) fn tear_down(socket: &mut Socket, locked: Locked) -> Result<()> {
     let Some(before) = &locked.registry.host else { return locked.remove() };
+    if let Some(eth0) = Link::named(socket, &before.eth0)? {
+        flows::tear_down(socket, &locked.registry, eth0.device())?;
+    }
     if let Some(lo) = Link::named(socket, &before.lo)? {
         filters::remove(socket, lo.device(), &[no_ports()])?;
         // The kernel does not take the address that lo has from the start; with another one it works as well.

@@ -6,9 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use super::rules::{FOR_ARP, FOR_ICMP, Rule, echo, mirrored, no_ports};
+use super::rules::{FOR_ARP, FOR_ICMP, Rule, mirrored, no_ports, questions};
 use crate::netlink::action::{Control, MOST, mirrors};
-use std::net::Ipv4Addr;
 
 /// The numbers of the filters in their priority: in between there is room for as many mirrors as a host can have containers.
 const FIRST: u16 = 0x001;
@@ -21,12 +20,14 @@ pub(super) fn free_place(taken: &[u32]) -> u32 {
 }
 
 /// All shared filters of eth0 by priority and number, for containers given by place and link. Without containers there are none.
-pub(super) fn shared(address: Ipv4Addr, members: &[(u32, u32)]) -> BTreeMap<(u16, u16), Rule> {
+pub(super) fn shared(members: &[(u32, u32)]) -> BTreeMap<(u16, u16), Rule> {
     let mut filters = BTreeMap::new();
     if members.is_empty() {
         return filters;
     }
-    filters.insert((FOR_ICMP, FIRST), echo(address));
+    for (node, question) in (FIRST..MIRRORS).zip(questions()) {
+        filters.insert((FOR_ICMP, node), question);
+    }
     filters.insert((FOR_ICMP, LAST), no_ports());
     let mut groups: BTreeMap<u16, BTreeMap<u32, u32>> = BTreeMap::new();
     for (place, link) in members {
@@ -37,7 +38,7 @@ pub(super) fn shared(address: Ipv4Addr, members: &[(u32, u32)]) -> BTreeMap<(u16
     for (group, links) in groups {
         let links: Vec<u32> = links.into_values().collect();
         for priority in [FOR_ARP, FOR_ICMP] {
-            let rule = mirrored(priority, address, mirrors(&links, Control::Continue));
+            let rule = mirrored(priority, mirrors(&links, Control::Continue));
             filters.insert((priority, MIRRORS + group), rule);
         }
     }
@@ -51,20 +52,19 @@ mod tests {
     use crate::netlink::action::Action;
     use proptest::prelude::*;
 
-    const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 1, 2, 3);
-
     #[test]
     fn with_33_there_are_two() {
         let members: Vec<(u32, u32)> = (0..33).map(|place| (place, 100 + place)).collect();
-        let filters = shared(ADDRESS, &members);
+        let filters = shared(&members);
         let count = |node| filters[&(FOR_ARP, node)].actions.len();
         assert_eq!((count(0x10), count(0x11)), (32, 1));
-        assert_eq!(filters.len(), 6);
+        // Two for ARP and two for ICMP, seven questions before and what has no ports behind.
+        assert_eq!(filters.len(), 4 + 7 + 1);
         assert!(filters[&(FOR_ICMP, 0x001)].actions.is_empty() && filters[&(FOR_ICMP, 0xff0)].actions.is_empty());
-        assert!(shared(ADDRESS, &[]).is_empty());
+        assert!(shared(&[]).is_empty());
         // The 5th goes.
         let fewer: Vec<_> = members.iter().copied().filter(|(place, _)| *place != 4).collect();
-        let after = shared(ADDRESS, &fewer);
+        let after = shared(&fewer);
         assert_eq!(after[&(FOR_ARP, 0x11)], filters[&(FOR_ARP, 0x11)]);
         assert_eq!(after[&(FOR_ARP, 0x10)].actions.len(), 31);
     }
@@ -78,7 +78,7 @@ mod tests {
         #[test]
         fn every_member_is_in_one_filter_and_each_goes_on(places in prop::collection::btree_set(0_u32..200, 1..120)) {
             let members: Vec<(u32, u32)> = places.iter().map(|place| (*place, 1000 + place)).collect();
-            let filters = shared(ADDRESS, &members);
+            let filters = shared(&members);
             let mut seen = Vec::new();
             for ((priority, _), rule) in filters.iter().filter(|((priority, _), _)| *priority == FOR_ARP) {
                 prop_assert_eq!(*priority, rule.priority);

@@ -3,17 +3,20 @@
 //!
 //! | file | has |
 //! |--|--|
-//! | [`ranges`], [`name`], [`rules`], [`mirrors`] | what is to be, as data |
+//! | [`ranges`], [`name`], [`rules`], [`mirrors`], [`flows`] | what is to be, as data |
 //! | [`registry`] | what all agents of the host have made, and the lock |
 //! | [`filters`], [`sysctl`] | how the kernel is told |
-//! | [`host`], [`inside`], [`shared`] | the host, the container, and what is between them |
+//! | [`host`], [`connect`], [`inside`], [`shared`] | the host, the container, and what is between them |
+//! | [`update`] | ports that come and go |
 //! | [`handles`] | where operators find it |
 //!
 //! What leads to a container is made last and removed first. What is made is in the registry before, which is all that `cleanup` goes by.
 #![forbid(unsafe_code)]
 
+mod connect;
 mod facts;
 mod filters;
+mod flows;
 mod handles;
 mod host;
 mod inside;
@@ -24,24 +27,25 @@ mod registry;
 mod rules;
 mod shared;
 mod sysctl;
+mod update;
 
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::path::Path;
 
+use self::connect::connect;
 use self::facts::Facts;
-use self::host::{Host, check_given, check_ports};
+use self::host::{Host, SetUp, check_given, check_ports};
 use self::inside::{ETH0, Given};
 use self::ranges::Ports;
-use self::registry::{Locked, Range};
-use self::rules::{Ends, blocks, from_container, from_ports};
-use self::shared::{Request, attach, check_others, forget_dead, register, release};
+use self::registry::{Entry, Locked, Registry};
+use self::shared::{Request, attach, attach_all, forget_dead, register, release};
 use super::statistics::{self, Inside};
 use crate::config::{self, Launcher, NetworkStatistics};
 use crate::error::{Error, Result};
 use crate::isolator::{self, Container, Isolator, Preparation};
 use crate::isolators::Settings;
-use crate::netlink::{Device, Link, Socket, link, veth};
+use crate::netlink::Socket;
 use crate::protocol::mesos::ResourceStatistics;
 use crate::protocol::resources;
 use crate::step::step;
@@ -77,7 +81,7 @@ pub fn teardown() -> Result<()> {
     }
     let Some(mut locked) = Locked::take_existing()? else { return Ok(()) };
     let mut socket = Socket::route()?;
-    forget_dead(&mut socket, &mut locked)?;
+    forget_dead(&mut socket, &mut locked);
     let names: Vec<&str> = locked.registry.containers.iter().map(|entry| entry.container.as_str()).collect();
     if !names.is_empty() {
         return Err(Error::Refused(format!(
@@ -117,24 +121,6 @@ fn given_ports(container: &Container<'_>) -> Result<Vec<Ports>> {
     ranges::of_resource(&resources::ranges(container.resources, "ports"))
 }
 
-fn with(ports: &[Ports], ephemeral: Ports) -> Vec<Ports> {
-    ports.iter().cloned().chain([ephemeral]).collect()
-}
-
-/// Makes the pair of links, and lets the container send; nothing comes to it yet. Inside, it is not set up.
-fn connect(socket: &mut Socket, host: &Host, link: &str, namespace: &File, ports: &[Ports]) -> Result<()> {
-    let end = |name| veth::End { name, mac: Some(host.mac), mtu: Some(host.eth0.mtu) };
-    socket.perform(&veth::create(&end(link), &end(ETH0), Some(namespace.as_fd())))?;
-    let made = Link::named(socket, link)?.ok_or_else(|| Error::Refused(format!("the link {link} has just gone")))?;
-    // Nobody is to talk to the host by it.
-    sysctl::write(&format!("ipv6/conf/{link}/disable_ipv6"), "1")?;
-    filters::make_ingress(socket, made.device())?;
-    let ends = Ends { address: host.ip(), mac: host.mac, eth0: host.eth0.index, lo: host.lo.index, veth: made.index };
-    filters::add_first(socket, made.device(), &[from_container(&ends), from_ports(&ends, &blocks(ports))].concat())?;
-    let up = link::Change { up: Some(true), ..link::Change::default() };
-    socket.perform(&link::change(Device { index: made.index, name: link }, &up))
-}
-
 impl Isolator for PortMapping {
     fn name(&self) -> &str {
         NAME
@@ -151,9 +137,6 @@ impl Isolator for PortMapping {
         if !Path::new("/proc/self/ns/net").exists() {
             return refuse("this kernel has no network namespaces (there is no /proc/self/ns/net)");
         }
-        if self.flags.egress_unique_flow_per_container {
-            return refuse("--egress_unique_flow_per_container is not supported yet: leave it out");
-        }
         let ranges = self.flags.ephemeral_ports.ranges();
         if ranges::capacity(ranges, self.flags.ephemeral_ports_per_container) == 0 {
             return refuse(&format!(
@@ -164,7 +147,9 @@ impl Isolator for PortMapping {
         }
         check_ports(ranges)?;
         statistics::probe(&self.statistics)?;
-        Host::find(&mut Socket::route()?, self.flags.eth0_name.as_deref(), self.flags.lo_name.as_deref()).map(drop)
+        let mut socket = Socket::route()?;
+        let host = Host::find(&mut socket, self.flags.eth0_name.as_deref(), self.flags.lo_name.as_deref())?;
+        if self.flags.egress_unique_flow_per_container { flows::probe(&mut socket, &host.eth0) } else { Ok(()) }
     }
 
     fn plan(&self, container: &Container<'_>) -> Result<isolator::Facts> {
@@ -178,22 +163,25 @@ impl Isolator for PortMapping {
         let mut socket = Socket::route()?;
         let host = Host::find(&mut socket, facts.eth0.as_deref(), facts.lo.as_deref())?;
         let mut locked = Locked::take()?;
-        step("network set-up", || host.set_up(&mut socket, &mut locked))?;
+        let flows = self.flags.egress_unique_flow_per_container;
+        if step("network set-up", || host.set_up(&mut socket, &mut locked, flows))? == SetUp::Again {
+            attach_all(&mut socket, &locked)?;
+        }
         let request =
             Request { container: container.id.as_str(), state: &state(container), link: &facts.link, ports: &ports };
-        let ephemeral = step("network register", || register(&mut socket, &mut locked, &host, &request, &self.flags))?;
-        facts.ephemeral = Some(Range::new(&ephemeral));
-        facts.ports = ports.iter().map(Range::new).collect();
+        let entry = step("network register", || register(&mut socket, &mut locked, &host, &request, &self.flags))?;
+        // Which they are may be another question later, when routes have changed.
+        facts.eth0 = Some(entry.eth0.clone());
+        facts.lo = Some(entry.lo.clone());
+        facts.entry = Some(entry);
         let namespaces = libc::CLONE_NEWNET as u64;
         Ok(Preparation { namespaces, facts: Some(facts.bytes()), ..Preparation::default() })
     }
 
     fn isolate(&self, container: &Container<'_>, facts: &isolator::Facts) -> Result<()> {
         let facts = Facts::read(facts)?;
-        let Some(ephemeral) = facts.ephemeral.map(|range| range.ports()) else {
-            return Err(Error::Refused("the container has no ephemeral ports".into()));
-        };
-        let ports = with(&facts.ports(), ephemeral.clone());
+        let entry = facts.entry.ok_or_else(forgotten)?;
+        let (ephemeral, ports) = (entry.ephemeral.ports(), entry.all_ports());
         let namespace = namespace(container)?;
         let mut socket = Socket::route()?;
         let host = Host::find(&mut socket, facts.eth0.as_deref(), facts.lo.as_deref())?;
@@ -207,6 +195,9 @@ impl Isolator for PortMapping {
         entry.pid = container.first.and_then(|first| u32::try_from(first.pid).ok());
         let entry = entry.clone();
         locked.save()?;
+        if entry.flow.is_none() && self.flags.egress_unique_flow_per_container {
+            say(container, flows::NONE_LEFT);
+        }
         if let Some(handles) = entry.handles()
             && let Err(e) = step("network handles", || handles.make())
         {
@@ -218,44 +209,8 @@ impl Isolator for PortMapping {
     fn update(&self, container: &Container<'_>, facts: &isolator::Facts) -> Result<Option<isolator::Facts>> {
         let mut facts = Facts::read(facts)?;
         let new = given_ports(container)?;
-        let (id, state) = (container.id.as_str(), state(container));
-        let mut locked = Locked::take()?;
-        // Not of the facts: an update that was cut short has left more than they know.
-        let old = locked.registry.of(id, &state).ok_or_else(forgotten)?.ports();
-        if new == old && new == facts.ports() {
-            return Ok(None);
-        }
-        check_given(&new, &self.flags)?;
-        let mut socket = Socket::route()?;
-        check_others(&locked.registry.containers, id, &state, &new)?;
-        let Some(veth) = Link::named(&mut socket, &facts.link)? else {
-            // It has just ended, and cleanup goes by the old ones.
-            return Ok(None);
-        };
-        let namespace = namespace(container)?;
-        let entry = locked.registry.of_mut(id, &state).ok_or_else(forgotten)?;
-        entry.ports.extend(new.iter().map(Range::new));
-        let mut entry = entry.clone();
-        // Whoever comes after a crash removes both.
-        locked.save()?;
-        let (address, mac) = entry.addresses();
-        let ephemeral = entry.ephemeral.ports();
-        let (all_new, all_old) = (with(&new, ephemeral.clone()), with(&old, ephemeral));
-        let host = Host::find(&mut socket, facts.eth0.as_deref(), facts.lo.as_deref())?;
-        let ends = Ends { address, mac, eth0: host.eth0.index, lo: host.lo.index, veth: veth.index };
-        let (from_new, from_old) = (from_ports(&ends, &blocks(&all_new)), from_ports(&ends, &blocks(&all_old)));
-        filters::add(&mut socket, veth.device(), &from_new)?;
-        inside::change(namespace.as_fd(), address, &all_new, &[])?;
-        attach(&mut socket, &locked, &entry, &all_new, &all_old)?;
-        inside::change(namespace.as_fd(), address, &all_new, &all_old)?;
-        let gone: Vec<_> = from_old.into_iter().filter(|rule| !from_new.contains(rule)).collect();
-        filters::remove(&mut socket, veth.device(), &gone)?;
-        facts.ports = new.iter().map(Range::new).collect();
-        entry.ports.clone_from(&facts.ports);
-        if let Some(known) = locked.registry.of_mut(id, &state) {
-            *known = entry;
-        }
-        locked.save()?;
+        let Some(entry) = update::change(container, &self.flags, &facts, &new)? else { return Ok(None) };
+        facts.entry = Some(entry);
         Ok(Some(facts.bytes()))
     }
 
@@ -272,28 +227,56 @@ impl Isolator for PortMapping {
         }
         // Of who has just ended the link has counted all.
         let Ok(namespace) = namespace(container) else { return Ok(()) };
-        let inside = Inside { namespace: namespace.as_fd(), limited: facts.rate.map(|_| ETH0) };
+        let inside = Inside { namespace: namespace.as_fd(), limited: facts.rate.is_some().then_some(ETH0) };
         statistics::fill_inside(figures, &inside, &self.statistics)
     }
 
     fn recover(&self, container: &Container<'_>, facts: &isolator::Facts) -> Result<Option<isolator::Facts>> {
         let facts = Facts::read(facts)?;
         let mut socket = Socket::route()?;
-        let host = Host::find(&mut socket, facts.eth0.as_deref(), facts.lo.as_deref())?;
         let mut locked = Locked::take()?;
-        host.set_up(&mut socket, &mut locked)?;
-        let entry = locked.registry.of(container.id.as_str(), &state(container)).ok_or_else(forgotten)?;
-        attach(&mut socket, &locked, entry, &entry.all_ports(), &[])?;
-        Ok(None)
+        // The host may have lost its address: what the container has goes on all the same.
+        let host = Host::find(&mut socket, facts.eth0.as_deref(), facts.lo.as_deref());
+        let host = host.and_then(|host| host.set_up(&mut socket, &mut locked, false));
+        let entry = locked.registry.of(container.id.as_str(), &state(container)).ok_or_else(forgotten)?.clone();
+        if matches!(host, Ok(SetUp::Again)) {
+            attach_all(&mut socket, &locked)?;
+        } else {
+            attach(&mut socket, &locked, &entry, &entry.all_ports(), &[])?;
+        }
+        flows::restore(&mut socket, &mut locked, &entry)?;
+        host.map(|_| None)
     }
 
-    fn cleanup(&self, container: &Container<'_>, _facts: &isolator::Facts) -> Result<()> {
+    fn cleanup(&self, container: &Container<'_>, facts: &isolator::Facts) -> Result<()> {
+        let Some(lost) = Facts::read(facts)?.entry else { return self.cleanup_registered(container) };
+        let mut locked = Locked::take()?;
+        let known = locked.registry.of(container.id.as_str(), &state(container)).cloned();
+        match known.or_else(|| unregistered(&locked.registry, lost)) {
+            Some(entry) => release(&mut Socket::route()?, &mut locked, &entry)?,
+            None => return Ok(()),
+        }
+        if locked.registry.host.is_none() { locked.remove() } else { Ok(()) }
+    }
+}
+
+impl PortMapping {
+    /// Of a launch that was cut short: the registry may know of it though the facts do not.
+    fn cleanup_registered(&self, container: &Container<'_>) -> Result<()> {
         let Some(mut locked) = Locked::take_existing()? else { return Ok(()) };
         match locked.registry.of(container.id.as_str(), &state(container)).cloned() {
             Some(entry) => release(&mut Socket::route()?, &mut locked, &entry),
             None => Ok(()),
         }
     }
+}
+
+/// What of a container that is not in the registry (any more) may still be its own: others may have got the rest since.
+fn unregistered(registry: &Registry, lost: Entry) -> Option<Entry> {
+    let others = &registry.containers;
+    let pid = lost.pid.filter(|pid| others.iter().all(|other| other.pid != Some(*pid)));
+    let has_link = others.iter().all(|other| other.link != lost.link);
+    has_link.then_some(Entry { pid, flow: None, ..lost })
 }
 
 fn forgotten() -> Error {

@@ -59,6 +59,9 @@ pub(super) struct Before {
     pub(super) mtu: u32,
     #[prost(message, repeated, tag = "7")]
     pub(super) settings: Vec<Setting>,
+    /// eth0 sent by what the kernel gave it: what is there by now is ours to be deleted.
+    #[prost(bool, tag = "8")]
+    pub(super) flows_made: bool,
 }
 
 /// A value below /proc/sys/net.
@@ -95,9 +98,20 @@ pub(super) struct Entry {
     /// The same of eth0.
     #[prost(bytes = "vec", required, tag = "8")]
     pub(super) mac: Vec<u8>,
+    /// Its flow of what eth0 sends. None: that of the host.
+    #[prost(uint32, optional, tag = "9")]
+    pub(super) flow: Option<u32>,
     /// Its first process, by which operators find its network. None before there is one.
     #[prost(uint32, optional, tag = "10")]
     pub(super) pid: Option<u32>,
+    /// The host's links when it was launched.
+    #[prost(string, required, tag = "11")]
+    pub(super) eth0: String,
+    #[prost(string, required, tag = "12")]
+    pub(super) lo: String,
+    /// When it was written down: seconds since 1970 by the host's clock.
+    #[prost(uint64, required, tag = "13")]
+    pub(super) since: u64,
 }
 
 /// Of ports.
@@ -264,13 +278,16 @@ fn own_directory(path: &Path) -> Result<()> {
 }
 
 fn read(path: &Path) -> Result<Registry> {
+    let damaged = |why: &str| {
+        Error::Refused(format!(
+            "{} cannot be understood ({why}): remove it, and destroy all containers with network/port_mapping; until they are gone              no other can be launched",
+            path.display()
+        ))
+    };
     match fs::read(path) {
-        Ok(bytes) => Registry::decode(bytes.as_slice()).map_err(|e| {
-            Error::Refused(format!(
-                "{} cannot be understood ({e}): restart the host, or remove it by hand",
-                path.display()
-            ))
-        }),
+        // There is always the host in it.
+        Ok(bytes) if bytes.is_empty() => Err(damaged("it is empty")),
+        Ok(bytes) => Registry::decode(bytes.as_slice()).map_err(|e| damaged(&e.to_string())),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(Registry::default()),
         Err(e) => Err(Error::path("read", path)(e)),
     }
@@ -291,7 +308,11 @@ mod tests {
             ports: vec![Range::new(&(31000..=31009))],
             address: 0x0a01_0203,
             mac: vec![2, 0, 0, 0, 0, 1],
+            flow: Some(number),
             pid: None,
+            eth0: "eth0".into(),
+            lo: "lo".into(),
+            since: 0,
         }
     }
 
@@ -317,6 +338,8 @@ mod tests {
         fs::create_dir_all(root.join("1")).unwrap();
         fs::write(root.join("1").join(FILE), "x").unwrap();
         assert!(Locked::take_at(&root, "1").unwrap_err().to_string().contains("cannot be understood"));
+        fs::write(root.join("1").join(FILE), "").unwrap();
+        assert!(Locked::take_at(&root, "1").unwrap_err().to_string().contains("it is empty"));
     }
 
     #[test]

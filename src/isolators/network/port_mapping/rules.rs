@@ -1,6 +1,6 @@
 //! The filters of a container as data: what is redirected where, on which link.
 //!
-//! All are on what a link receives. A packet's ports are only where they are looked for if it has no IP options and is no fragment,
+//! All here are on what a link receives; those on what the host sends are in `flows`. A packet's ports are only where they are looked for if it has no IP options and is no fragment,
 //! so all rules on ports ask for that; what has options or comes in fragments reaches no container and leaves none.
 #![forbid(unsafe_code)]
 
@@ -10,17 +10,21 @@ use super::ranges::Ports;
 use crate::netlink::action::Action;
 use crate::netlink::filter::{ARP, IP};
 use crate::netlink::ports::{PortBlock, split};
-use crate::netlink::{Keys, Mac};
+use crate::netlink::{Handle, Keys, Mac};
 
 /// The first byte is what it is about, the second how urgent it is: an agent's built-in isolator has the same.
 pub(super) const FOR_ARP: u16 = 0x102;
 /// See [`FOR_ARP`].
 pub(super) const FOR_ICMP: u16 = 0x202;
 const FOR_IP_HIGH: u16 = 0x301;
-const FOR_IP: u16 = 0x302;
+/// See [`FOR_ARP`].
+pub(super) const FOR_IP: u16 = 0x302;
 const FOR_IP_LOW: u16 = 0x303;
 
-const ICMP: u8 = 1;
+/// The class of what a link receives, where classes mean nothing; and its qdisc.
+pub(super) const INGRESS: Handle = Handle::new(0xffff, 0);
+
+pub(super) const ICMP: u8 = 1;
 const LOCALHOST: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
 /// A filter without its number.
@@ -29,6 +33,8 @@ pub(super) struct Rule {
     pub(super) priority: u16,
     pub(super) protocol: u16,
     pub(super) keys: Keys,
+    /// Its qdisc is the parent of the filter.
+    pub(super) class: Handle,
     /// None: the packet goes on to this link's own host or container, and no other filter is asked.
     pub(super) actions: Vec<Action>,
 }
@@ -62,16 +68,16 @@ pub(super) fn blocks(ranges: &[Ports]) -> Vec<PortBlock> {
 }
 
 fn rule(priority: u16, keys: Keys, link: u32) -> Rule {
-    Rule { priority, protocol: IP, keys, actions: vec![Action::Redirect { link }] }
+    Rule { priority, protocol: IP, keys, class: INGRESS, actions: vec![Action::Redirect { link }] }
 }
 
 /// Stays with who received it.
 fn stays(priority: u16, keys: Keys) -> Rule {
-    Rule { priority, protocol: IP, keys, actions: Vec::new() }
+    Rule { priority, protocol: IP, keys, class: INGRESS, actions: Vec::new() }
 }
 
 /// No options, and no fragment: neither MORE FRAGMENTS nor an offset.
-fn whole() -> Keys {
+pub(super) fn whole() -> Keys {
     Keys::new().no_options().u16(6, 0, 0x3fff)
 }
 
@@ -81,6 +87,7 @@ pub(super) fn from_container(ends: &Ends) -> Vec<Rule> {
         priority: FOR_ARP,
         protocol: ARP,
         keys: Keys::new().anything(),
+        class: INGRESS,
         actions: vec![Action::Redirect { link: ends.eth0 }],
     };
     vec![arp, rule(FOR_ICMP, Keys::new().protocol(ICMP), ends.eth0)]
@@ -89,14 +96,14 @@ pub(super) fn from_container(ends: &Ends) -> Vec<Rule> {
 /// What the container sends from these ports: to the host and its other containers, and to everybody else. From other ports it
 /// sends nothing.
 pub(super) fn from_ports(ends: &Ends, blocks: &[PortBlock]) -> Vec<Rule> {
+    let own = [ends.address, LOCALHOST];
     let each = blocks.iter().flat_map(|block| {
-        let keys = whole().source_ports(*block);
-        [
-            rule(FOR_IP, keys.clone().destination(ends.address), ends.lo),
-            rule(FOR_IP, keys.clone().destination(LOCALHOST), ends.lo),
-            // Nobody else's address, nor one that means this host.
-            rule(FOR_IP_LOW, keys.source(ends.address), ends.eth0),
-        ]
+        // Under nobody else's address.
+        let keys = move |source| whole().source_ports(*block).source(source);
+        let to_host = own.into_iter().flat_map(move |source| {
+            own.map(|destination| rule(FOR_IP, keys(source).destination(destination), ends.lo))
+        });
+        to_host.chain([rule(FOR_IP_LOW, keys(ends.address), ends.eth0)])
     });
     each.collect()
 }
@@ -112,19 +119,23 @@ pub(super) fn on_lo(ends: &Ends, blocks: &[PortBlock]) -> Vec<Rule> {
     blocks.iter().map(|block| rule(FOR_IP, whole().destination_ports(*block), ends.veth)).collect()
 }
 
-/// On the host's eth0 before all mirrors: only the host answers who asks whether it is there.
-pub(super) fn echo(address: Ipv4Addr) -> Rule {
-    const REQUEST: u8 = 8;
-    stays(FOR_ICMP, Keys::new().no_options().protocol(ICMP).destination(address).u8(20, REQUEST, u8::MAX))
+/// Types of ICMP that ask for something, or tell a router something: redirect, echo, router advertisement and solicitation,
+/// timestamp, information, address mask (the registry of ICMP types, RFC 792, 950 and 1256).
+const QUESTIONS: [u8; 7] = [5, 8, 9, 10, 13, 15, 17];
+
+/// On the host's eth0 before all mirrors: only the host is asked, whoever has its address, too.
+pub(super) fn questions() -> [Rule; QUESTIONS.len()] {
+    QUESTIONS.map(|kind| stays(FOR_ICMP, Keys::new().no_options().protocol(ICMP).u8(20, kind, u8::MAX)))
 }
 
-/// What of eth0 is mirrored to every container: answers and errors, which may be for any of them.
-pub(super) fn mirrored(priority: u16, address: Ipv4Addr, actions: Vec<Action>) -> Rule {
+/// What of eth0 is mirrored to every container: answers and errors, which may be for any of them. They do not ask for an
+/// address: it may be another one by the time that the next container comes.
+pub(super) fn mirrored(priority: u16, actions: Vec<Action>) -> Rule {
     let (protocol, keys) = match priority {
         FOR_ARP => (ARP, Keys::new().anything()),
-        _ => (IP, Keys::new().protocol(ICMP).destination(address)),
+        _ => (IP, Keys::new().no_options().protocol(ICMP)),
     };
-    Rule { priority, protocol, keys, actions }
+    Rule { priority, protocol, keys, class: INGRESS, actions }
 }
 
 /// On the host's eth0 behind all mirrors, and on its lo: it has no ports, and what is in their place must not be taken for them.
@@ -172,9 +183,9 @@ mod tests {
         let blocks = blocks(&[31000..=31009, 33792..=34815]);
         assert_eq!(blocks.len(), 3);
         let from = from_ports(&ENDS, &blocks);
-        assert_eq!((from.len(), on_eth0(&ENDS, &blocks).len(), on_lo(&ENDS, &blocks).len()), (9, 3, 3));
-        assert_eq!(from[0].actions, [Action::Redirect { link: 1 }]);
-        assert_eq!((from[2].priority, &from[2].actions[..]), (771, &[Action::Redirect { link: 2 }][..]));
+        assert_eq!((from.len(), on_eth0(&ENDS, &blocks).len(), on_lo(&ENDS, &blocks).len()), (15, 3, 3));
+        assert!(from[..4].iter().all(|rule| rule.actions == [Action::Redirect { link: 1 }]));
+        assert_eq!((from[4].priority, &from[4].actions[..]), (771, &[Action::Redirect { link: 2 }][..]));
         assert!(inside_lo_ports(&blocks).iter().all(|rule| rule.actions.is_empty() && rule.priority == 769));
         assert_eq!(inside_lo(&INSIDE).len(), 4);
     }

@@ -1,16 +1,16 @@
 //! What is done under the host's lock: ranges given and taken back, and the filters on links that all containers share.
 #![forbid(unsafe_code)]
 
-use std::net::Ipv4Addr;
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::filters;
 use super::host::Host;
 use super::inside::list;
 use super::mirrors::free_place;
 use super::ranges::{self, Ports, common};
 use super::registry::{Entry, Locked, Range};
 use super::rules::{Ends, Rule, blocks, on_eth0, on_lo};
+use super::{filters, flows};
 use crate::config;
 use crate::error::{Error, Result};
 use crate::netlink::{Link, Mac, Socket, link};
@@ -18,6 +18,9 @@ use crate::step::step;
 
 /// How often it is looked again which links there are, when one goes meanwhile: namespaces of ended containers take theirs with them.
 const LOOKS: u32 = 20;
+
+/// How long a container may be without a link, in seconds: so long a launch may take from the registry on.
+const GRACE: u64 = 60;
 
 /// Who wants ports.
 pub(super) struct Request<'a> {
@@ -27,7 +30,7 @@ pub(super) struct Request<'a> {
     pub(super) ports: &'a [Ports],
 }
 
-/// Writes a container down, with a range of ephemeral ports and a place that are nobody else's.
+/// Writes a container down, with a range of ephemeral ports, a place and perhaps a flow that are nobody else's.
 ///
 /// # Errors
 /// There is no range left; its ports, or the name of its link, are another's.
@@ -37,11 +40,11 @@ pub(super) fn register(
     host: &Host,
     request: &Request<'_>,
     flags: &config::Network,
-) -> Result<Ports> {
+) -> Result<Entry> {
     if let Some(entry) = locked.registry.of(request.container, request.state).cloned() {
         release(socket, locked, &entry)?;
     }
-    forget_dead(socket, locked)?;
+    forget_dead(socket, locked);
     let known = &locked.registry.containers;
     if let Some(other) = known.iter().find(|entry| entry.link == request.link) {
         return Err(Error::Refused(format!(
@@ -65,8 +68,9 @@ pub(super) fn register(
         )));
     };
     let places: Vec<u32> = known.iter().map(|entry| entry.place).collect();
+    let flow = if flags.egress_unique_flow_per_container { flows::free(known) } else { None };
     let Mac(mac) = host.mac;
-    locked.registry.containers.push(Entry {
+    let entry = Entry {
         container: request.container.to_owned(),
         state: request.state.to_owned(),
         link: request.link.to_owned(),
@@ -75,10 +79,15 @@ pub(super) fn register(
         ports: request.ports.iter().map(Range::new).collect(),
         address: host.ip().to_bits(),
         mac: mac.to_vec(),
+        flow,
         pid: None,
-    });
+        eth0: host.eth0.name.clone(),
+        lo: host.lo.name.clone(),
+        since: now(),
+    };
+    locked.registry.containers.push(entry.clone());
     locked.save()?;
-    Ok(ephemeral)
+    Ok(entry)
 }
 
 /// Whether no other container has one of these ports.
@@ -98,31 +107,45 @@ pub(super) fn check_others(known: &[Entry], container: &str, state: &str, ports:
     Ok(())
 }
 
-/// Undoes what is left of containers whose state is gone. One that still has its link is left alone: its state may be where we
-/// cannot see it.
-///
-/// # Errors
-/// The kernel's.
-pub(super) fn forget_dead(socket: &mut Socket, locked: &mut Locked) -> Result<()> {
-    let mut dead = Vec::new();
-    for entry in &locked.registry.containers {
-        if !Path::new(&entry.state).exists() && Link::named(socket, &entry.link)?.is_none() {
-            dead.push(entry.clone());
-        }
-    }
-    dead.iter().try_for_each(|entry| release(socket, locked, entry))
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }
 
-/// The links of this host, as the rules of a container want to know them. 0 for one that is gone.
-fn ends(socket: &mut Socket, locked: &Locked, entry: &Entry) -> Result<(Ends, [Option<Link>; 3])> {
-    let (address, mac) = entry.addresses();
-    let (eth0, lo) = match &locked.registry.host {
-        Some(host) => (Link::named(socket, &host.eth0)?, Link::named(socket, &host.lo)?),
-        None => (None, None),
-    };
-    let veth = Link::named(socket, &entry.link)?.filter(|link| link.kind.as_deref() == Some("veth"));
-    let index = |link: &Option<Link>| link.as_ref().map_or(0, |link| link.index);
-    Ok((Ends { address, mac, eth0: index(&eth0), lo: index(&lo), veth: index(&veth) }, [eth0, lo, veth]))
+/// Undoes what is left of containers whose state is gone. One that still has its link is left alone: its state may be where we
+/// cannot see it. So is one whose remains resist: they are nobody's fault who launches another, and its ports stay taken.
+pub(super) fn forget_dead(socket: &mut Socket, locked: &mut Locked) {
+    let now = now();
+    let may_be = |entry: &&Entry| entry.since.abs_diff(now) > GRACE && !Path::new(&entry.state).exists();
+    let candidates: Vec<Entry> = locked.registry.containers.iter().filter(may_be).cloned().collect();
+    for entry in candidates {
+        if Link::named(socket, &entry.link).is_ok_and(|link| link.is_none()) {
+            let _ = release(socket, locked, &entry);
+        }
+    }
+}
+
+/// The links of this host that a container has to do with. None: it is gone.
+pub(super) struct Links {
+    pub(super) eth0: Option<Link>,
+    pub(super) lo: Option<Link>,
+    pub(super) veth: Option<Link>,
+}
+
+impl Links {
+    pub(super) fn of(socket: &mut Socket, entry: &Entry) -> Result<Links> {
+        Ok(Links {
+            eth0: Link::named(socket, &entry.eth0)?,
+            lo: Link::named(socket, &entry.lo)?,
+            veth: Link::named(socket, &entry.link)?.filter(|link| link.kind.as_deref() == Some("veth")),
+        })
+    }
+
+    /// As the rules of a container want to know them.
+    pub(super) fn ends(&self, entry: &Entry) -> Ends {
+        let (address, mac) = entry.addresses();
+        let index = |link: &Option<Link>| link.as_ref().map_or(0, |link| link.index);
+        Ends { address, mac, eth0: index(&self.eth0), lo: index(&self.lo), veth: index(&self.veth) }
+    }
 }
 
 /// Adds what the host's links are to give to a container, and takes from them what they gave it by rules on `old` ports.
@@ -130,21 +153,60 @@ fn ends(socket: &mut Socket, locked: &Locked, entry: &Entry) -> Result<(Ends, [O
 /// # Errors
 /// The kernel's; a link is gone.
 pub(super) fn attach(socket: &mut Socket, locked: &Locked, entry: &Entry, new: &[Ports], old: &[Ports]) -> Result<()> {
-    let (ends, [eth0, lo, veth]) = ends(socket, locked, entry)?;
-    let (Some(eth0), Some(lo), Some(_)) = (eth0, lo, veth) else {
+    let links = Links::of(socket, entry)?;
+    let ends = links.ends(entry);
+    let (Some(eth0), Some(lo), Some(_)) = (links.eth0, links.lo, links.veth) else {
         return Err(Error::Refused(format!("the link {}, or one of the host's own, has gone", entry.link)));
     };
     let (new, old) = (blocks(new), blocks(old));
+    flows::change(socket, &locked.registry, eth0.device(), entry, &new, &old)?;
     for (link, new, old) in
         [(&eth0, on_eth0(&ends, &new), on_eth0(&ends, &old)), (&lo, on_lo(&ends, &new), on_lo(&ends, &old))]
     {
         filters::add(socket, link.device(), &new)?;
         let gone: Vec<Rule> = old.into_iter().filter(|rule| !new.contains(rule)).collect();
-        if !gone.is_empty() {
-            filters::remove(socket, link.device(), &gone)?;
+        filters::remove(socket, link.device(), &gone)?;
+    }
+    share(socket, locked, &eth0)
+}
+
+/// Attaches all containers anew whose links are there, after what the host's links gave them was removed by somebody else.
+///
+/// # Errors
+/// The first of them; all are tried.
+pub(super) fn attach_all(socket: &mut Socket, locked: &Locked) -> Result<()> {
+    let mut results = Vec::new();
+    for entry in &locked.registry.containers {
+        if Link::named(socket, &entry.link)?.is_some() {
+            results.push(attach(socket, locked, entry, &entry.all_ports(), &[]));
         }
     }
-    share(socket, locked, &eth0, ends.address)
+    results.into_iter().collect()
+}
+
+/// Takes these ports from the host's links, whether the container's own link is there or not.
+///
+/// # Errors
+/// The first of them; all is tried.
+pub(super) fn detach(
+    socket: &mut Socket,
+    locked: &Locked,
+    links: &Links,
+    entry: &Entry,
+    ports: &[Ports],
+) -> Result<()> {
+    let (ends, blocks) = (links.ends(entry), blocks(ports));
+    let mut results = Vec::new();
+    for (link, rules) in [(&links.eth0, on_eth0(&ends, &blocks)), (&links.lo, on_lo(&ends, &blocks))] {
+        if let Some(link) = link {
+            results.push(step("network detach", || filters::remove(socket, link.device(), &rules)));
+        }
+    }
+    if let Some(eth0) = links.eth0.as_ref().filter(|_| entry.flow.is_some()) {
+        let remove = || flows::change(socket, &locked.registry, eth0.device(), entry, &[], &blocks);
+        results.push(step("network flow", remove));
+    }
+    results.into_iter().collect()
 }
 
 /// Undoes all that a container has on the host, and forgets it. First what leads to it, then itself.
@@ -152,28 +214,24 @@ pub(super) fn attach(socket: &mut Socket, locked: &Locked, entry: &Entry, new: &
 /// # Errors
 /// The first of them; all is tried, and it is forgotten only when all is undone.
 pub(super) fn release(socket: &mut Socket, locked: &mut Locked, entry: &Entry) -> Result<()> {
-    let (ends, [eth0, lo, veth]) = ends(socket, locked, entry)?;
-    let blocks = blocks(&entry.all_ports());
-    let mut results = Vec::new();
-    for (link, rules) in [(&eth0, on_eth0(&ends, &blocks)), (&lo, on_lo(&ends, &blocks))] {
-        if let Some(link) = link {
-            results.push(step("network detach", || filters::remove(socket, link.device(), &rules)));
-        }
-    }
+    let links = Links::of(socket, entry)?;
+    let mut results = vec![detach(socket, locked, &links, entry, &entry.all_ports())];
     let all = locked.registry.containers.clone();
     locked.registry.containers.retain(|other| other != entry);
-    if let Some(eth0) = &eth0 {
-        results.push(share(socket, locked, eth0, ends.address));
+    if let Some(eth0) = &links.eth0 {
+        results.push(share(socket, locked, eth0));
     }
-    if let Some(veth) = &veth {
+    if let Some(veth) = &links.veth {
         results.push(match step("network unlink", || socket.perform(&link::delete(veth.device()))) {
             Err(e) if e.errno() == Some(libc::ENODEV) => Ok(()),
             result => result,
         });
     }
-    results.extend(entry.handles().map(|handles| step("network handles", || handles.remove())));
+    results.extend(entry.handles().map(|handles| step("network unname", || handles.remove())));
     let result: Result<()> = results.into_iter().collect();
     match result {
+        // A registry that was lost has nothing to forget.
+        Ok(()) if all.len() == locked.registry.containers.len() => Ok(()),
         Ok(()) => step("network forget", || locked.save()),
         Err(e) => {
             locked.registry.containers = all;
@@ -182,10 +240,12 @@ pub(super) fn release(socket: &mut Socket, locked: &mut Locked, entry: &Entry) -
     }
 }
 
-/// Brings the filters that all containers share in line with the registry and the links that there are. `own`: the address that
-/// they ask for where no container is left.
-fn share(socket: &mut Socket, locked: &Locked, eth0: &Link, own: Ipv4Addr) -> Result<()> {
-    let address = locked.registry.containers.first().map_or(own, |entry| entry.addresses().0);
+/// Brings the filters that all containers share in line with the registry and the links that there are. Without a registry they
+/// are left as they are: containers that it has lost may need them.
+fn share(socket: &mut Socket, locked: &Locked, eth0: &Link) -> Result<()> {
+    if locked.registry.host.is_none() {
+        return Ok(());
+    }
     for look in 0.. {
         let links = Link::all(socket)?;
         let of =
@@ -193,7 +253,7 @@ fn share(socket: &mut Socket, locked: &Locked, eth0: &Link, own: Ipv4Addr) -> Re
         let containers = &locked.registry.containers;
         let members: Vec<(u32, u32)> =
             containers.iter().filter_map(|entry| of(entry).map(|link| (entry.place, link.index))).collect();
-        match filters::share(socket, eth0.device(), address, &members) {
+        match filters::share(socket, eth0.device(), &members) {
             Err(e) if look < LOOKS && matches!(e.errno(), Some(libc::ENODEV | libc::EINVAL)) => {
                 std::thread::sleep(std::time::Duration::from_millis(1));
             }
