@@ -80,13 +80,13 @@ impl Looker {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 impl Looker {
     /// A process that finds nothing out.
     pub(super) fn idle() -> (Looker, std::process::Child) {
-        let (report, its) =
-            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).expect("a socket pair");
-        let idle = std::process::Command::new("sleep").arg("1000").stdin(its).spawn().expect("sleep");
-        let process = Pidfd::open(idle.id() as i32).expect("a pidfd");
+        let (report, its) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).unwrap();
+        let idle = std::process::Command::new("sleep").arg("1000").stdin(its).spawn().unwrap();
+        let process = Pidfd::open(idle.id() as i32).unwrap();
         (Looker { process, report }, idle)
     }
 }
