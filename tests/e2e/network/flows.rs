@@ -34,6 +34,7 @@ macro_rules! bed_with_flows {
         bed
     }};
 }
+#[cfg(feature = "crash-points")]
 pub(crate) use bed_with_flows;
 
 /// The filters on what the host sends, without what they have counted.
