@@ -23,6 +23,7 @@ pub(super) const IFLA_LINKINFO: u16 = 18;
 const IFLA_STATS64: u16 = 23;
 pub(super) const IFLA_NET_NS_FD: u16 = 28;
 const IFLA_LINK_NETNSID: u16 = 37;
+const IFLA_GSO_MAX_SEGS: u16 = 40;
 pub(super) const IFLA_INFO_KIND: u16 = 1;
 const IFLA_CARRIER: u16 = 33;
 
@@ -112,6 +113,8 @@ pub struct Change<'a> {
     pub up: Option<bool>,
     /// In bytes.
     pub mtu: Option<u32>,
+    /// The most packets that the kernel sends by it as one, from 1 on: limits and queues take those for one packet.
+    pub most_at_once: Option<u32>,
     /// Its address.
     pub mac: Option<Mac>,
     /// A new name. The link has to be down.
@@ -130,6 +133,9 @@ pub fn change<'fd>(device: Device<'_>, change: &Change<'fd>) -> Request<'fd> {
     }
     if let Some(mtu) = change.mtu {
         body.u32(IFLA_MTU, mtu);
+    }
+    if let Some(count) = change.most_at_once {
+        body.u32(IFLA_GSO_MAX_SEGS, count);
     }
     if let Some(namespace) = change.namespace {
         body.u32(IFLA_NET_NS_FD, namespace.as_raw_fd() as u32);

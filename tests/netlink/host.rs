@@ -91,7 +91,8 @@ impl Host {
     }
 }
 
-pub const UP: link::Change<'_> = link::Change { up: Some(true), mtu: None, mac: None, name: None, namespace: None };
+pub const UP: link::Change<'_> =
+    link::Change { up: Some(true), mtu: None, most_at_once: None, mac: None, name: None, namespace: None };
 
 pub fn end(name: &str) -> veth::End<'_> {
     veth::End { name, mac: None, mtu: None }

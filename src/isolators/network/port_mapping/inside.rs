@@ -169,7 +169,13 @@ fn limit(socket: &mut Socket, eth0: &Link, rate: u64) -> Result<Option<&'static 
     let (htb, class) = (Handle::new(1, 0), Handle::new(1, 1));
     let root = Qdisc { parent: Handle::ROOT, handle: htb, kind: Kind::Htb { default: 1 } };
     socket.perform(&qdisc::add(eth0.device(), &root, &clock))?;
-    socket.perform(&class::add(eth0.device(), &Class::limited(htb, class, rate), &clock))?;
+    let burst = burst(rate);
+    let limited = Class { burst, ceil_burst: burst, ..Class::limited(htb, class, rate) };
+    socket.perform(&class::add(eth0.device(), &limited, &clock))?;
+    let few = link::Change { most_at_once: at_once(rate, eth0.mtu), ..link::Change::default() };
+    if few.most_at_once.is_some() {
+        socket.perform(&link::change(eth0.device(), &few))?;
+    }
     let below = |kind| Qdisc { parent: class, handle: Handle::NONE, kind };
     match socket.perform(&qdisc::add(eth0.device(), &below(Kind::FqCodel(FqCodel::default())), &clock)) {
         Err(e) if e.errno() == Some(libc::ENOENT) => {
@@ -180,6 +186,20 @@ fn limit(socket: &mut Socket, eth0: &Link, rate: u64) -> Result<Option<&'static 
     }
 }
 
+/// How many packets may be sent as one, which the limit lets pass at its beginning: none that takes more than a tenth of a second.
+/// None: as many as the kernel will ever take.
+fn at_once(rate: u64, mtu: u32) -> Option<u32> {
+    const MOST: u64 = 64;
+    let count = (rate / 10 / u64::from(mtu.max(1))).max(1);
+    (count < MOST).then_some(count as u32)
+}
+
+/// What may be sent at once after a pause, in bytes: no more than in a tenth of a second. None: what is usual, a packet or more.
+fn burst(rate: u64) -> Option<u32> {
+    const USUAL: u64 = 1600;
+    (rate / 10 < USUAL).then_some((rate / 10).max(1) as u32)
+}
+
 fn within<T>(namespace: BorrowedFd<'_>, what: impl FnOnce() -> T) -> Result<T> {
     in_network(namespace, what).map_err(Error::system("enter the container's network namespace"))
 }
@@ -188,4 +208,19 @@ fn within<T>(namespace: BorrowedFd<'_>, what: impl FnOnce() -> T) -> Result<T> {
 pub(super) fn list(ports: &[Ports]) -> String {
     let shown: Vec<String> = ports.iter().map(show).collect();
     format!("[{}]", shown.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slow_senders_send_one_by_one() {
+        assert_eq!(
+            [2000, 15_000, 150_000, 37_500_000].map(|rate| at_once(rate, 1500)),
+            [Some(1), Some(1), Some(10), None]
+        );
+        assert_eq!(at_once(u64::MAX, 0), None);
+        assert_eq!([1, 2000, 16_000].map(burst), [Some(1), Some(200), None]);
+    }
 }
