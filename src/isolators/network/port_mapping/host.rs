@@ -85,6 +85,13 @@ impl Host {
             return refused(format!("{} has no address of IPv4, which containers could share", eth0.name));
         };
         let route = defaults.iter().find(|(link, _)| *link == eth0.index).map(|(_, route)| *route);
+        if route.is_some_and(|route| route.other_router) {
+            return refused(format!(
+                "the default route by {} has a router of another family than IPv4, which containers cannot be given: name another \
+                 link by --eth0_name",
+                eth0.name
+            ));
+        }
         Ok(Host { eth0, lo, mac, address, route })
     }
 
