@@ -41,6 +41,10 @@ fn flags_that_do_not_go_together_with_the_host() {
     assert_says(&refused(&[]), &["default route", "--eth0_name"]);
     let agent = bed.agent().flag("--eth0_name=eth0").build();
     lasting(&agent, &[]).destroy();
+    // A kernel without IPv6 cannot have such a route.
+    if bed.host.try_run("ip -4 route add default via inet6 fe80::1 dev eth0").is_ok() {
+        assert_says(&refused(&[]), &["another family", "--eth0_name"]);
+    }
     bed.assert_clean();
 }
 
