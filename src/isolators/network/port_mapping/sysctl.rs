@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -19,8 +19,10 @@ fn path(name: &str) -> PathBuf {
 /// Those of reading.
 pub(super) fn read(name: &str) -> Result<Option<String>> {
     let path = path(name);
-    match fs::read_to_string(&path) {
-        Ok(text) => Ok(Some(text.trim().to_owned())),
+    // One read: none is as long as this, and the file's size says nothing.
+    let mut text = [0; 512];
+    match fs::File::open(&path).and_then(|mut file| file.read(&mut text)) {
+        Ok(count) => Ok(Some(String::from_utf8_lossy(text.get(..count).unwrap_or_default()).trim().to_owned())),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
         Err(e) => Err(Error::path("read", &path)(e)),
     }
