@@ -132,8 +132,16 @@ impl ContainerDir {
     pub fn resources(&self) -> Result<Vec<Resource>> {
         match atomic::read_message::<Resources>(&self.path.join("resources"))? {
             Some(resources) => Ok(resources.resources),
-            None => Ok(self.launch()?.executor_info.map(|e| e.resources).unwrap_or_default()),
+            None => self.launched_resources(),
         }
+    }
+
+    /// Those of the launch record.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn launched_resources(&self) -> Result<Vec<Resource>> {
+        Ok(self.launch()?.executor_info.map(|e| e.resources).unwrap_or_default())
     }
 
     /// Replaces the resources in force, under the lock.

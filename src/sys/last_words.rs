@@ -16,7 +16,6 @@ pub fn last_words_to(file: PathBuf) {
 
 /// Ends this process at once, and says why, on standard error and in the file of [`last_words_to`].
 pub(super) fn die(why: &str) -> ! {
-    eprintln!("{why}");
     if let Some(place) = PLACE.get() {
         // What cannot be written has no better place to go.
         let _ = OpenOptions::new()
@@ -25,6 +24,7 @@ pub(super) fn die(why: &str) -> ! {
             .open(place)
             .and_then(|mut file| writeln!(file, "this process ({}) ends itself: {why}", std::process::id()));
     }
+    let _ = writeln!(std::io::stderr(), "{why}");
     std::process::abort()
 }
 

@@ -170,6 +170,8 @@ impl Bed {
     #[track_caller]
     pub fn assert_clean(&self) {
         assert_eq!(self.links(), ["lo", "eth0"]);
+        let registry = fs::read(self.registry().join("registry")).unwrap_or_default();
+        assert_eq!(ids(&registry), Vec::<String>::new(), "in the registry");
         let filters = self.filters();
         // The one on lo that belongs to the host.
         let left: Vec<&str> =
@@ -183,8 +185,33 @@ impl Bed {
 
 impl Drop for Bed {
     fn drop(&mut self) {
+        // Of containers that were killed with their agent.
+        for id in ids(&fs::read(self.registry().join("registry")).unwrap_or_default()) {
+            let by_id = by_id(&id);
+            if let Ok(by_pid) = fs::read_link(&by_id) {
+                let _ = fs::remove_file(by_pid);
+            }
+            let _ = fs::remove_file(by_id);
+        }
         let _ = fs::remove_dir_all(self.registry());
     }
+}
+
+/// By which operators find a container's network.
+pub fn by_id(id: &str) -> PathBuf {
+    format!("/run/mesos/netns/{id}").into()
+}
+
+/// The container ids in a registry: what looks like one.
+fn ids(registry: &[u8]) -> Vec<String> {
+    let is_id = |text: &[u8]| {
+        text.iter().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => *byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+    };
+    let found = registry.windows(36).filter(|text| is_id(text));
+    found.map(|text| String::from_utf8_lossy(text).into_owned()).collect()
 }
 
 /// A host of this test's own, or the end of the test.

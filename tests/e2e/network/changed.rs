@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::agent::{Agent, processes};
-use crate::network::bed::{Bed, HOST, LOCALHOST, Net, PEER, bed, change, lasting, resources, tcp};
+use crate::network::bed::{Bed, HOST, LOCALHOST, Net, PEER, bed, by_id, change, ephemeral, lasting, resources, tcp};
 use crate::refusals::assert_says;
 use nix::sys::signal::Signal;
 use std::net::Ipv4Addr;
@@ -115,7 +115,8 @@ fn without_the_registry_nobody_gets_ports_that_are_taken_and_all_is_undone() {
         assert_says(&call.finish().refused(), &[why, "destroy all containers"]);
     };
     refuse("is gone");
-    // Both go on, and one's end does not disturb the other.
+    // Both go on, also where an update changes something else, and one's end does not disturb the other.
+    change(&one, &[(31000, 31009)]).ok();
     one.destroy();
     reaches(&bed.peer, &Net::of(&other), HOST, 31010);
     other.destroy();
@@ -123,12 +124,15 @@ fn without_the_registry_nobody_gets_ports_that_are_taken_and_all_is_undone() {
     assert!(!bed.filters().to_lowercase().contains("redirect"), "{}", bed.filters());
     let again = lasting(&agent, &[(31000, 31009)]);
     reaches(&bed.peer, &Net::of(&again), HOST, 31000);
-    // A damaged one is refused as well, and says what to do.
+    // A damaged one is refused as well, and whoever ends leaves nothing all the same.
     let registry = bed.registry().join("registry");
     fs::write(&registry, "").unwrap();
     refuse("cannot be understood");
-    fs::remove_file(&registry).unwrap();
+    change(&again, &[(31000, 31009)]).ok();
     again.destroy();
+    for container in [&one, &other, &again] {
+        assert!(!by_id(&container.id).is_symlink());
+    }
     let again = lasting(&agent, &[(31000, 31009)]);
     reaches(&bed.peer, &Net::of(&again), HOST, 31000);
     again.destroy();
@@ -171,12 +175,72 @@ fn the_remains_of_a_container_that_nobody_knows_any_more_are_no_obstacle() {
     bed.assert_clean();
 }
 
+#[test]
+fn what_leads_nowhere_any_more_is_in_nobodys_way() {
+    let bed = bed!();
+    let agent = bed.agent().build();
+    let container = lasting(&agent, &[(31000, 31009)]);
+    let (first, _) = ephemeral(&Net::of(&container));
+    // Its end is not undone: somebody has given the host's link another name.
+    bed.host.run("ip link set eth0 down");
+    bed.host.run("ip link set eth0 name wan0");
+    container.destroy();
+    agent.assert_nothing_left();
+    bed.host.run("ip link set wan0 name eth0");
+    bed.host.run("ip link set eth0 up");
+    bed.host.run(&format!("ip route replace default via {PEER}"));
+    assert!(bed.filters().contains("device *"), "{}", bed.filters());
+    let next = lasting(&agent, &[(31000, 31009)]);
+    for port in [31000, first] {
+        reaches(&bed.peer, &Net::of(&next), HOST, port);
+        reaches(&bed.host, &Net::of(&next), LOCALHOST, port);
+    }
+    next.destroy();
+    bed.assert_clean();
+}
+
+#[test]
+fn who_is_cut_off_is_connected_again_by_a_later_launch_if_the_next_one_fails() {
+    let bed = bed!();
+    let agent = bed.agent().build();
+    let (one, other) = (lasting(&agent, &[(31000, 31009)]), lasting(&agent, &[(31010, 31019)]));
+    bed.host.run("tc qdisc del dev eth0 ingress");
+    bed.host.run("tc filter del dev lo parent ffff: pref 514");
+    bed.host.run("tc filter add dev lo parent ffff: protocol ipv6 pref 514 u32 match u32 0 0");
+    let failing = agent.task("exec sleep 1000").resources(resources(&[(31020, 31029)]));
+    failing.spawn().1.finish().refused();
+    bed.host.run("tc filter del dev lo parent ffff: pref 514");
+    // Nor does one that ends meanwhile keep its ports.
+    bed.host.run("tc qdisc del dev eth0 ingress");
+    other.destroy();
+    let next = lasting(&agent, &[(31010, 31019)]);
+    for (container, port) in [(&one, 31000), (&next, 31010)] {
+        reaches(&bed.peer, &Net::of(container), HOST, port);
+    }
+    one.destroy();
+    next.destroy();
+    agent.assert_nothing_left();
+    bed.assert_clean();
+}
+
+#[test]
+fn what_a_container_has_it_may_keep() {
+    let bed = bed!();
+    let agent = bed.agent().build();
+    let container = lasting(&agent, &[(31000, 31009)]);
+    bed.host.set("ipv4/ip_local_port_range", "30000 32000");
+    change(&container, &[(31000, 31008)]).ok();
+    let reason = change(&container, &[(31000, 31009)]).refused();
+    assert_says(&reason, &["31000-31009", "30000-32000"]);
+}
+
 /// Makes what the registry has of a container old enough to be forgotten.
 fn age(bed: &Bed) {
     let path = bed.registry().join("registry");
     let bytes = fs::read(&path).unwrap();
     // `since` is the last field of the entry: its tag, 13, and a varint of five bytes.
     let tag = bytes.iter().rposition(|byte| *byte == 13 << 3).unwrap();
+    assert_eq!(tag + 6, bytes.len(), "there are more fields by now");
     let mut aged = bytes.clone();
     aged[tag + 1..tag + 6].copy_from_slice(&[0x80, 0x80, 0x80, 0x80, 1]);
     fs::write(&path, aged).unwrap();

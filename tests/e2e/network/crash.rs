@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use crate::agent::{Agent, Builder, eventually};
-use crate::network::bed::{Bed, HOST, Net, PEER, bed, lasting, resources, tcp};
+use crate::network::bed::{Bed, HOST, Net, PEER, bed, by_id, lasting, resources, tcp};
 use crate::network::flows::{FLAG, bed_with_flows, filters};
 
 const PORTS: (u64, u64) = (31000, 31009);
@@ -83,6 +83,7 @@ fn at_any_step(builder: fn(&Bed) -> Builder, steps: &[&str]) {
         let again = lasting(&agent, &[PORTS]);
         assert!(tcp(&bed.peer, &Net::of(&again), HOST, 31000, true).is_some(), "{point}");
         again.destroy();
+        assert!(!by_id(&container.id).is_symlink() && !by_id(&again.id).is_symlink(), "{point}");
         assert!(!bed.filters().contains("00007918/"), "{point}: {}", bed.filters());
         assert!(!flows || !filters(&bed).contains("flowid 1:4"), "{point}: {}", filters(&bed));
         assert!(tcp(&bed.peer, &inside, HOST, 31010, true).is_some(), "{point}");

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::agent::{Agent, Container, eventually, patient};
-use crate::network::bed::{Bed, HOST, Net, PEER, bed, ephemeral, lasting, resources, tcp, udp};
+use crate::network::bed::{Bed, HOST, Net, PEER, bed, by_id, ephemeral, lasting, resources, tcp, udp};
 
 const EACH: usize = 30;
 const ROUNDS: usize = 5;
@@ -36,7 +36,12 @@ fn launch(agent: &Agent, first: u64) -> Vec<Container<'_>> {
 fn destroy(containers: &[Container<'_>]) {
     thread::scope(|scope| {
         for part in containers.chunks(EACH / 3) {
-            scope.spawn(|| part.iter().for_each(|container| drop(container.destroy())));
+            scope.spawn(move || {
+                for container in part {
+                    container.destroy();
+                    assert!(!by_id(&container.id).is_symlink());
+                }
+            });
         }
     });
 }

@@ -40,13 +40,17 @@ fn send(socket: &OwnedFd, to: Ipv4Addr, bytes: &[u8]) {
 
 /// A UDP packet with any source.
 fn udp(from: SocketAddrV4, to: SocketAddrV4) {
+    send(&raw(libc::IPPROTO_RAW), *to.ip(), &bytes(from, to));
+}
+
+fn bytes(from: SocketAddrV4, to: SocketAddrV4) -> Vec<u8> {
     let mut packet = vec![0x45, 0, 0, 29, 0, 0, 0, 0, 64, 17, 0, 0];
     packet.extend(from.ip().octets());
     packet.extend(to.ip().octets());
     packet.extend(from.port().to_be_bytes());
     packet.extend(to.port().to_be_bytes());
     packet.extend([0, 9, 0, 0, b'x']);
-    send(&raw(libc::IPPROTO_RAW), *to.ip(), &packet);
+    packet
 }
 
 #[test]
@@ -82,6 +86,41 @@ fn under_another_address_nothing_leaves_a_container() {
         arrives(&peer, (HOST, 22), PEER),
     ];
     assert_eq!(found, [false; 10]);
+    // Nor without any, to everybody who is near.
+    let everybody = |to: Ipv4Addr| {
+        inside.within(|| without_address(SocketAddrV4::new(to, 8080)));
+        host.recv_from(&mut [0; 9]).is_ok()
+    };
+    let multicast = Ipv4Addr::new(224, 0, 0, 1);
+    assert_eq!([everybody(Ipv4Addr::BROADCAST), everybody(multicast)], [false; 2]);
+}
+
+/// A UDP packet from 0.0.0.0 that leaves by eth0, whatever routes there are.
+fn without_address(to: SocketAddrV4) {
+    let protocol = (libc::ETH_P_IP as u16).to_be();
+    // SAFETY: makes a descriptor.
+    let fd = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, protocol.into()) };
+    assert!(fd >= 0, "{}", Error::last_os_error());
+    // SAFETY: it is new.
+    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    // SAFETY: zeros are an address of nobody.
+    let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+    address.sll_family = libc::AF_PACKET as u16;
+    address.sll_protocol = protocol;
+    // SAFETY: the name ends with a zero.
+    address.sll_ifindex = unsafe { libc::if_nametoindex(c"eth0".as_ptr()) } as i32;
+    address.sll_halen = 6;
+    address.sll_addr = [0xff; 8];
+    let mut packet = bytes(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 68), to);
+    let sum: u32 = packet[..20].chunks(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
+    let sum = !((sum & 0xffff) + (sum >> 16)) as u16;
+    packet[10..12].copy_from_slice(&sum.to_be_bytes());
+    let size = size_of::<libc::sockaddr_ll>() as u32;
+    // SAFETY: both are as long as is said.
+    let sent = unsafe {
+        libc::sendto(socket.as_raw_fd(), packet.as_ptr().cast(), packet.len(), 0, (&raw const address).cast(), size)
+    };
+    assert_eq!(sent, packet.len() as isize, "{}", Error::last_os_error());
 }
 
 /// An ICMP message of this type.

@@ -13,6 +13,8 @@ use crate::netlink::{Clock, Device, Handle, Request, Socket};
 
 /// The highest number of a filter in its priority.
 const LAST: u16 = 0xfff;
+/// How a redirect reads whose link is gone.
+const GONE_LINK: [Action; 1] = [Action::Redirect { link: 0 }];
 /// What the kernel answers about a filter that is gone, or whose qdisc is.
 const GONE: [i32; 2] = [libc::ENOENT, libc::EINVAL];
 
@@ -87,7 +89,16 @@ pub(super) fn add(socket: &mut Socket, device: Device<'_>, rules: &[Rule]) -> Re
         let same = |found: &filter::Found| is_for(&found.filter, rule) && found.filter.actions == rule.actions;
         there.iter().any(same)
     };
-    let mut requests = Vec::new();
+    // What leads to a link that is gone swallows packets, and is in front of what is added: some other container's, which could not
+    // be undone.
+    let is_dead = |found: &&filter::Found| {
+        found.filter.actions == GONE_LINK
+            && rules.iter().any(|rule| is_for(&found.filter, rule) && !rule.actions.is_empty())
+    };
+    let mut requests: Vec<Request<'_>> =
+        there.iter().filter(is_dead).map(|found| filter::delete(device, found.filter.name)).collect();
+    perform_unless_gone(socket, &requests)?;
+    requests.clear();
     let mut next: BTreeMap<u16, u16> = BTreeMap::new();
     for rule in rules.iter().filter(|rule| !is_there(rule)) {
         let from = next.get(&rule.priority).copied().unwrap_or(1);
@@ -109,11 +120,11 @@ pub(super) fn remove(socket: &mut Socket, device: Device<'_>, rules: &[Rule]) ->
     let Some(first) = rules.first() else { return Ok(()) };
     let parent = parent(first);
     let mut there = filter::all(socket, device, parent, 0)?;
-    let gone = [Action::Redirect { link: 0 }];
     let is_ours = |found: &filter::Found| {
         let same = |rule: &Rule| {
             let actions = &found.filter.actions;
-            is_for(&found.filter, rule) && (*actions == rule.actions || (!rule.actions.is_empty() && *actions == gone))
+            is_for(&found.filter, rule)
+                && (*actions == rule.actions || (!rule.actions.is_empty() && *actions == GONE_LINK))
         };
         rules.iter().any(same)
     };

@@ -8,7 +8,7 @@
 
 use super::filters::{self, is_for};
 use super::registry::{Entry, Locked, Registry};
-use super::rules::{FOR_ARP, FOR_ICMP, FOR_IP, ICMP, Rule, blocks, whole};
+use super::rules::{FOR_ALL, FOR_ARP, FOR_ICMP, FOR_IP, ICMP, Rule, blocks, whole};
 use crate::error::{Error, Result};
 use crate::netlink::filter::{self, ANY, ARP, IP};
 use crate::netlink::ports::PortBlock;
@@ -27,8 +27,6 @@ const HOST: u16 = 1;
 const SHARED: u16 = 2;
 /// The first container's.
 const FIRST: u16 = 3;
-/// Behind all others: see [`FOR_ARP`].
-const FOR_ALL: u16 = 0x402;
 
 /// What is said where a container should have one and has none.
 pub(super) const NONE_LEFT: &str =

@@ -103,9 +103,7 @@ impl Host {
     /// containers that the registry has lost.
     pub(super) fn set_up(&self, socket: &mut Socket, locked: &mut Locked, flows: bool) -> Result<SetUp> {
         let (eth0, lo) = (self.eth0.device(), self.lo.device());
-        if flows {
-            flows::check(socket, &locked.registry, eth0)?;
-        }
+        let has_flows = !flows || flows::check(socket, &locked.registry, eth0)?;
         match &locked.registry.host {
             Some(known) if known.eth0 != eth0.name || known.lo != lo.name => {
                 return refused(format!(
@@ -132,6 +130,7 @@ impl Host {
                     mtu: self.lo.mtu,
                     settings,
                     flows_made: false,
+                    attach_again: false,
                 });
                 locked.save()?;
             }
@@ -150,13 +149,25 @@ impl Host {
             };
             socket.perform(&link::change(lo, &change))?;
         }
-        let made = [make_ingress(socket, eth0)?, make_ingress(socket, lo)?].contains(&true);
+        let is_whole = has_flows && has_ingress(socket, eth0)? && has_ingress(socket, lo)?;
+        let has_containers = !locked.registry.containers.is_empty();
+        if let Some(before) = locked.registry.host.as_mut().filter(|before| !before.attach_again)
+            && has_containers
+            && !is_whole
+        {
+            // Before it is whole again: whoever comes after a crash is to know.
+            before.attach_again = true;
+            locked.save()?;
+        }
+        make_ingress(socket, eth0)?;
+        make_ingress(socket, lo)?;
         // Behind it the rules on ports come; what is not for them must be there before.
         filters::add(socket, lo, &[no_ports()])?;
         if flows {
             flows::set_up(socket, locked, eth0)?;
         }
-        Ok(if made && !locked.registry.containers.is_empty() { SetUp::Again } else { SetUp::Done })
+        let again = locked.registry.host.as_ref().is_some_and(|before| before.attach_again);
+        Ok(if again { SetUp::Again } else { SetUp::Done })
     }
 
     /// So that lo takes what is to the host's own address, from whomever.
@@ -187,7 +198,8 @@ fn refuse_lost(socket: &mut Socket) -> Result<()> {
         return Ok(());
     }
     refused(format!(
-        "the host has links of containers ({}), but the registry below /run/mesos-ecp-network that says which ports they have is gone:          destroy all containers with network/port_mapping first",
+        "the host has links of containers ({}), but the registry below /run/mesos-ecp-network that says which ports they have is gone: \
+         destroy all containers with network/port_mapping first",
         lost.join(", ")
     ))
 }

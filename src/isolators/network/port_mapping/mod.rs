@@ -110,6 +110,10 @@ fn namespace(container: &Container<'_>) -> Result<File> {
     Ok(file)
 }
 
+fn pid(container: &Container<'_>) -> Option<u32> {
+    container.first.and_then(|first| u32::try_from(first.pid).ok())
+}
+
 /// In the container's log.
 fn say(container: &Container<'_>, what: &str) {
     if let Some(state) = container.state {
@@ -161,11 +165,13 @@ impl Isolator for PortMapping {
         let mut facts = Facts::read(facts)?;
         let ports = given_ports(container)?;
         let mut socket = Socket::route()?;
-        let host = Host::find(&mut socket, facts.eth0.as_deref(), facts.lo.as_deref())?;
         let mut locked = Locked::take()?;
+        let host = Host::find(&mut socket, facts.eth0.as_deref(), facts.lo.as_deref())?;
         let flows = self.flags.egress_unique_flow_per_container;
-        if step("network set-up", || host.set_up(&mut socket, &mut locked, flows))? == SetUp::Again {
-            attach_all(&mut socket, &locked)?;
+        if step("network set-up", || host.set_up(&mut socket, &mut locked, flows))? == SetUp::Again
+            && let Err(e) = attach_all(&mut socket, &mut locked)
+        {
+            say(container, &format!("not all other containers are connected again: {e}"));
         }
         let request =
             Request { container: container.id.as_str(), state: &state(container), link: &facts.link, ports: &ports };
@@ -185,6 +191,9 @@ impl Isolator for PortMapping {
         let namespace = namespace(container)?;
         let mut socket = Socket::route()?;
         let host = Host::find(&mut socket, facts.eth0.as_deref(), facts.lo.as_deref())?;
+        if (host.ip(), host.mac) != entry.addresses() {
+            return Err(Error::Refused(format!("the address of {} has just changed", entry.eth0)));
+        }
         step("network connect", || connect(&mut socket, &host, &facts.link, &namespace, &ports))?;
         let given = Given { ephemeral: &ephemeral, ports: &ports, rate: facts.rate };
         if let Some(warning) = step("network inside", || inside::set_up(namespace.as_fd(), &host, &given))? {
@@ -192,7 +201,7 @@ impl Isolator for PortMapping {
         }
         let mut locked = Locked::take()?;
         let entry = locked.registry.of_mut(container.id.as_str(), &state(container)).ok_or_else(forgotten)?;
-        entry.pid = container.first.and_then(|first| u32::try_from(first.pid).ok());
+        entry.pid = pid(container);
         let entry = entry.clone();
         locked.save()?;
         if entry.flow.is_none() && self.flags.egress_unique_flow_per_container {
@@ -240,7 +249,7 @@ impl Isolator for PortMapping {
         let host = host.and_then(|host| host.set_up(&mut socket, &mut locked, false));
         let entry = locked.registry.of(container.id.as_str(), &state(container)).ok_or_else(forgotten)?.clone();
         if matches!(host, Ok(SetUp::Again)) {
-            attach_all(&mut socket, &locked)?;
+            attach_all(&mut socket, &mut locked)?;
         } else {
             attach(&mut socket, &locked, &entry, &entry.all_ports(), &[])?;
         }
@@ -249,8 +258,9 @@ impl Isolator for PortMapping {
     }
 
     fn cleanup(&self, container: &Container<'_>, facts: &isolator::Facts) -> Result<()> {
-        let Some(lost) = Facts::read(facts)?.entry else { return self.cleanup_registered(container) };
-        let mut locked = Locked::take()?;
+        let Some(mut lost) = Facts::read(facts)?.entry else { return self.cleanup_registered(container) };
+        lost.pid = lost.pid.or_else(|| pid(container));
+        let mut locked = Locked::take_even_damaged()?;
         let known = locked.registry.of(container.id.as_str(), &state(container)).cloned();
         match known.or_else(|| unregistered(&locked.registry, lost)) {
             Some(entry) => release(&mut Socket::route()?, &mut locked, &entry)?,

@@ -62,6 +62,9 @@ pub(super) struct Before {
     /// eth0 sent by what the kernel gave it: what is there by now is ours to be deleted.
     #[prost(bool, tag = "8")]
     pub(super) flows_made: bool,
+    /// Somebody has removed filters of containers that are there, and they have not been made again yet.
+    #[prost(bool, tag = "9")]
+    pub(super) attach_again: bool,
 }
 
 /// A value below /proc/sys/net.
@@ -196,7 +199,26 @@ impl Locked {
         if Path::new(ROOT).join(&name).is_dir() { Locked::take_at(Path::new(ROOT), &name).map(Some) } else { Ok(None) }
     }
 
+    /// The same, for who can do without what is in it: nothing where it cannot be understood.
+    ///
+    /// # Errors
+    /// It cannot be had or read, or stays locked.
+    pub(super) fn take_even_damaged() -> Result<Locked> {
+        let (directory, lock) = Locked::lock_at(Path::new(ROOT), &namespace()?)?;
+        let registry = match read(&directory.join(FILE)) {
+            Err(Error::Refused(_)) => Registry::default(),
+            registry => registry?,
+        };
+        Ok(Locked { directory, _lock: lock, registry })
+    }
+
     fn take_at(root: &Path, name: &str) -> Result<Locked> {
+        let (directory, lock) = Locked::lock_at(root, name)?;
+        let registry = read(&directory.join(FILE))?;
+        Ok(Locked { directory, _lock: lock, registry })
+    }
+
+    fn lock_at(root: &Path, name: &str) -> Result<(PathBuf, File)> {
         let directory = root.join(name);
         let path = directory.join(LOCK);
         for _ in 0..TRIES {
@@ -212,8 +234,7 @@ impl Locked {
             let identity = |found: fs::Metadata| (found.dev(), found.ino());
             let same = fs::metadata(&path).map(identity).ok() == file.metadata().map(identity).ok();
             if same {
-                let registry = read(&directory.join(FILE))?;
-                return Ok(Locked { directory, _lock: file, registry });
+                return Ok((directory, file));
             }
         }
         Err(Error::Refused(format!("{} cannot be made, or somebody keeps removing it", directory.display())))
@@ -280,7 +301,8 @@ fn own_directory(path: &Path) -> Result<()> {
 fn read(path: &Path) -> Result<Registry> {
     let damaged = |why: &str| {
         Error::Refused(format!(
-            "{} cannot be understood ({why}): remove it, and destroy all containers with network/port_mapping; until they are gone              no other can be launched",
+            "{} cannot be understood ({why}): remove it, and destroy all containers with network/port_mapping; until they are gone \
+             no other can be launched",
             path.display()
         ))
     };

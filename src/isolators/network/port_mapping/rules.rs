@@ -8,7 +8,7 @@ use std::net::Ipv4Addr;
 
 use super::ranges::Ports;
 use crate::netlink::action::Action;
-use crate::netlink::filter::{ARP, IP};
+use crate::netlink::filter::{ANY, ARP, IP};
 use crate::netlink::ports::{PortBlock, split};
 use crate::netlink::{Handle, Keys, Mac};
 
@@ -20,6 +20,9 @@ const FOR_IP_HIGH: u16 = 0x301;
 /// See [`FOR_ARP`].
 pub(super) const FOR_IP: u16 = 0x302;
 const FOR_IP_LOW: u16 = 0x303;
+
+/// Behind all others: see [`FOR_ARP`].
+pub(super) const FOR_ALL: u16 = 0x402;
 
 /// The class of what a link receives, where classes mean nothing; and its qdisc.
 pub(super) const INGRESS: Handle = Handle::new(0xffff, 0);
@@ -90,7 +93,15 @@ pub(super) fn from_container(ends: &Ends) -> Vec<Rule> {
         class: INGRESS,
         actions: vec![Action::Redirect { link: ends.eth0 }],
     };
-    vec![arp, rule(FOR_ICMP, Keys::new().protocol(ICMP), ends.eth0)]
+    // Nothing else is for anybody but itself: where it goes on it would come to the host as from a link of its own.
+    let rest = Rule {
+        priority: FOR_ALL,
+        protocol: ANY,
+        keys: Keys::new().anything(),
+        class: INGRESS,
+        actions: vec![Action::Redirect { link: ends.veth }],
+    };
+    vec![arp, rule(FOR_ICMP, Keys::new().protocol(ICMP), ends.eth0), rest]
 }
 
 /// What the container sends from these ports: to the host and its other containers, and to everybody else. From other ports it

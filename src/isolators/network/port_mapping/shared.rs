@@ -13,6 +13,7 @@ use super::rules::{Ends, Rule, blocks, on_eth0, on_lo};
 use super::{filters, flows};
 use crate::config;
 use crate::error::{Error, Result};
+use crate::netlink::ports::PortBlock;
 use crate::netlink::{Link, Mac, Socket, link};
 use crate::step::step;
 
@@ -115,7 +116,8 @@ fn now() -> u64 {
 /// cannot see it. So is one whose remains resist: they are nobody's fault who launches another, and its ports stay taken.
 pub(super) fn forget_dead(socket: &mut Socket, locked: &mut Locked) {
     let now = now();
-    let may_be = |entry: &&Entry| entry.since.abs_diff(now) > GRACE && !Path::new(&entry.state).exists();
+    let had_link = |entry: &Entry| entry.pid.is_some() || entry.since.abs_diff(now) > GRACE;
+    let may_be = |entry: &&Entry| had_link(entry) && !Path::new(&entry.state).exists();
     let candidates: Vec<Entry> = locked.registry.containers.iter().filter(may_be).cloned().collect();
     for entry in candidates {
         if Link::named(socket, &entry.link).is_ok_and(|link| link.is_none()) {
@@ -173,15 +175,19 @@ pub(super) fn attach(socket: &mut Socket, locked: &Locked, entry: &Entry, new: &
 /// Attaches all containers anew whose links are there, after what the host's links gave them was removed by somebody else.
 ///
 /// # Errors
-/// The first of them; all are tried.
-pub(super) fn attach_all(socket: &mut Socket, locked: &Locked) -> Result<()> {
+/// The first of them; all are tried, and will be again.
+pub(super) fn attach_all(socket: &mut Socket, locked: &mut Locked) -> Result<()> {
     let mut results = Vec::new();
     for entry in &locked.registry.containers {
         if Link::named(socket, &entry.link)?.is_some() {
             results.push(attach(socket, locked, entry, &entry.all_ports(), &[]));
         }
     }
-    results.into_iter().collect()
+    results.into_iter().collect::<Result<()>>()?;
+    if let Some(before) = &mut locked.registry.host {
+        before.attach_again = false;
+    }
+    locked.save()
 }
 
 /// Takes these ports from the host's links, whether the container's own link is there or not.
@@ -193,17 +199,17 @@ pub(super) fn detach(
     locked: &Locked,
     links: &Links,
     entry: &Entry,
-    ports: &[Ports],
+    blocks: &[PortBlock],
 ) -> Result<()> {
-    let (ends, blocks) = (links.ends(entry), blocks(ports));
+    let ends = links.ends(entry);
     let mut results = Vec::new();
-    for (link, rules) in [(&links.eth0, on_eth0(&ends, &blocks)), (&links.lo, on_lo(&ends, &blocks))] {
+    for (link, rules) in [(&links.eth0, on_eth0(&ends, blocks)), (&links.lo, on_lo(&ends, blocks))] {
         if let Some(link) = link {
             results.push(step("network detach", || filters::remove(socket, link.device(), &rules)));
         }
     }
     if let Some(eth0) = links.eth0.as_ref().filter(|_| entry.flow.is_some()) {
-        let remove = || flows::change(socket, &locked.registry, eth0.device(), entry, &[], &blocks);
+        let remove = || flows::change(socket, &locked.registry, eth0.device(), entry, &[], blocks);
         results.push(step("network flow", remove));
     }
     results.into_iter().collect()
@@ -215,10 +221,13 @@ pub(super) fn detach(
 /// The first of them; all is tried, and it is forgotten only when all is undone.
 pub(super) fn release(socket: &mut Socket, locked: &mut Locked, entry: &Entry) -> Result<()> {
     let links = Links::of(socket, entry)?;
-    let mut results = vec![detach(socket, locked, &links, entry, &entry.all_ports())];
+    let mut results = vec![detach(socket, locked, &links, entry, &blocks(&entry.all_ports()))];
     let all = locked.registry.containers.clone();
     locked.registry.containers.retain(|other| other != entry);
-    if let Some(eth0) = &links.eth0 {
+    // Where somebody has removed the qdisc there is nothing left to be shared.
+    if let Some(eth0) = &links.eth0
+        && filters::has_ingress(socket, eth0.device())?
+    {
         results.push(share(socket, locked, eth0));
     }
     if let Some(veth) = &links.veth {
@@ -227,7 +236,9 @@ pub(super) fn release(socket: &mut Socket, locked: &mut Locked, entry: &Entry) -
             result => result,
         });
     }
-    results.extend(entry.handles().map(|handles| step("network unname", || handles.remove())));
+    // Its process's number may be another's by now.
+    let is_others = locked.registry.containers.iter().any(|other| other.pid == entry.pid);
+    results.extend(entry.handles().filter(|_| !is_others).map(|handles| step("network unname", || handles.remove())));
     let result: Result<()> = results.into_iter().collect();
     match result {
         // A registry that was lost has nothing to forget.

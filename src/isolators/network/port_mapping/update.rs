@@ -30,14 +30,24 @@ pub(super) fn change(
 ) -> Result<Option<Entry>> {
     let (id, state) = (container.id.as_str(), state(container));
     let mut socket = Socket::route()?;
-    let mut locked = Locked::take()?;
+    let is_known = facts.entry.as_ref().is_some_and(|known| known.ports() == new);
+    let mut locked = match Locked::take() {
+        // Without the registry, too, a container goes on as it is.
+        Err(_) if is_known => return Ok(None),
+        locked => locked?,
+    };
     // Not of the facts: an update that was cut short has left more than they know.
-    let entry = locked.registry.of_mut(id, &state).ok_or_else(forgotten)?;
-    let old = entry.ports();
-    if new == old && facts.entry.as_ref().is_some_and(|known| known.ports == entry.ports) {
+    let old = match locked.registry.of(id, &state) {
+        Some(entry) => entry.ports(),
+        None if is_known => return Ok(None),
+        None => return Err(forgotten()),
+    };
+    if new == old && is_known {
         return Ok(None);
     }
-    check_given(new, flags)?;
+    // What it has it may keep, whatever the host's own ports are by now.
+    let is_new = |range: &&Ports| !old.iter().any(|old| old.contains(range.start()) && old.contains(range.end()));
+    check_given(&new.iter().filter(is_new).cloned().collect::<Vec<_>>(), flags)?;
     check_others(&locked.registry.containers, id, &state, new)?;
     let entry = locked.registry.of_mut(id, &state).ok_or_else(forgotten)?;
     let before = entry.clone();
@@ -66,11 +76,11 @@ pub(super) fn change(
         filters::remove(&mut socket, veth.device(), &gone)?;
     }
     let mut locked = Locked::take()?;
-    if links.veth.is_none() {
-        // It has just ended, or who is root in it has deleted its link. What led to the ports that are gone leads nowhere.
-        let gone: Vec<Ports> = old.into_iter().filter(|range| !new.contains(range)).collect();
-        detach(&mut socket, &locked, &links, &both, &gone)?;
-    }
+    // Also where it has just ended, or who is root in it has deleted its link; and another launch may have attached once more what
+    // the registry has until now.
+    let kept = blocks(&all_new);
+    let gone: Vec<_> = blocks(&all_old).into_iter().filter(|block| !kept.contains(block)).collect();
+    detach(&mut socket, &locked, &links, &both, &gone)?;
     let entry = locked.registry.of_mut(id, &state).ok_or_else(forgotten)?;
     entry.ports.clone_from(&after.ports);
     let entry = entry.clone();

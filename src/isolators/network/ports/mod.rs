@@ -71,7 +71,7 @@ impl Ports {
             ));
         }
         if !parts.is_empty() {
-            log(container, &mut said, parts.join("; "));
+            log(container, said.line(parts.join("; ")));
         }
         Ok(Watched::Continue)
     }
@@ -80,13 +80,13 @@ impl Ports {
         let mut said = self.said.borrow_mut();
         let text = error.to_string();
         if said.failure(&text) {
-            log(container, &mut said, text);
+            log(container, said.failure_line(text));
         }
     }
 }
 
-fn log(container: &Container<'_>, said: &mut Said, what: String) {
-    if let Some(line) = said.line(what)
+fn log(container: &Container<'_>, line: Option<String>) {
+    if let Some(line) = line
         && let Some(state) = container.state
     {
         state.log(&format!("isolator {NAME}: {line}"));

@@ -3,7 +3,7 @@
 
 use super::set::PortSet;
 
-/// So many lines at most for one supervisor.
+/// So many lines at most for one supervisor about what the container does, and as many about what we cannot do.
 const MOST: u32 = 100;
 
 /// What was said.
@@ -13,8 +13,13 @@ pub(super) struct Said {
     ports: Option<PortSet>,
     unreadable: bool,
     failure: String,
-    lines: u32,
+    lines: Lines,
+    failures: Lines,
 }
+
+/// How many there were.
+#[derive(Debug, Default)]
+struct Lines(u32);
 
 impl Said {
     /// Those of the ports that were not named before. They count as named from now on.
@@ -42,12 +47,23 @@ impl Said {
         new
     }
 
-    /// The line as it is to be logged. None: there were enough.
+    /// A line about the container, as it is to be logged. None: there were enough.
     pub(super) fn line(&mut self, text: String) -> Option<String> {
-        self.lines = self.lines.saturating_add(1);
-        match self.lines {
+        self.lines.next(text)
+    }
+
+    /// The same about a failure of ours, which a container cannot keep from being told.
+    pub(super) fn failure_line(&mut self, text: String) -> Option<String> {
+        self.failures.next(text)
+    }
+}
+
+impl Lines {
+    fn next(&mut self, text: String) -> Option<String> {
+        self.0 = self.0.saturating_add(1);
+        match self.0 {
             ..MOST => Some(text),
-            MOST => Some(format!("{text}; this is line {MOST}, and no more are written")),
+            MOST => Some(format!("{text}; this is line {MOST}, and no more of the kind are written")),
             _ => None,
         }
     }
@@ -83,6 +99,7 @@ mod tests {
         let mut said = Said::default();
         let lines: Vec<String> = (0..1000).filter_map(|number| said.line(number.to_string())).collect();
         assert_eq!(lines.len(), 100);
-        assert_eq!(lines.last().unwrap(), "99; this is line 100, and no more are written");
+        assert_eq!(lines.last().unwrap(), "99; this is line 100, and no more of the kind are written");
+        assert_eq!(said.failure_line("bad".into()).as_deref(), Some("bad"), "whatever the container has done");
     }
 }

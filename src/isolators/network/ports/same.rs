@@ -44,8 +44,8 @@ fn cookie(proc: &Proc, process: &Stat, open: &OpenSocket<'_>) -> Result<u64, Unk
 fn agree(cookie: Result<u64, Unknown>, owner: impl FnOnce() -> io::Result<u32>, socket: &TcpSocket) -> bool {
     match cookie {
         Ok(cookie) => cookie == socket.cookie,
-        // It was closed meanwhile.
-        Err(Unknown(Some(libc::EBADF))) => false,
+        // It was closed meanwhile, and perhaps its number given to a file.
+        Err(Unknown(Some(libc::EBADF | libc::ENOTSOCK))) => false,
         // It may not be taken, or there is no such call: more than its account cannot be compared.
         Err(_) => match owner() {
             Ok(owner) => owner == socket.uid,
