@@ -45,6 +45,18 @@ pub enum Error {
         /// The kernel's answer.
         source: io::Error,
     },
+    /// The kernel's networking did not do what a request over netlink asks.
+    #[error("cannot {operation} {object}: {source}{}", in_brackets(.detail))]
+    Netlink {
+        /// What was tried, as the words after "cannot".
+        operation: &'static str,
+        /// On which link, and what there.
+        object: String,
+        /// The kernel's answer.
+        source: io::Error,
+        /// The same in the kernel's own words, where it has some.
+        detail: Option<String>,
+    },
     /// A record on stdin, stdout or in the state directory is bad.
     #[error("{}", with_causes(.0))]
     Record(#[from] RecordError),
@@ -126,6 +138,11 @@ pub enum Error {
     },
 }
 
+/// After an error's text.
+fn in_brackets(detail: &Option<String>) -> String {
+    detail.as_ref().map_or_else(String::new, |detail| format!(" ({detail})"))
+}
+
 /// Error texts of the lower rooms leave their cause to `source`.
 fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -163,11 +180,17 @@ impl Error {
             Error::Path { source, .. }
             | Error::Control { source, .. }
             | Error::System { source, .. }
+            | Error::Netlink { source, .. }
             | Error::Child { source, .. }
             | Error::NotExecuted { source, .. } => Some(source),
             Error::Isolator { source, .. } => source.io(),
             _ => None,
         }
+    }
+
+    /// The kernel's number for it, where there is one.
+    pub fn errno(&self) -> Option<i32> {
+        self.io().and_then(io::Error::raw_os_error)
     }
 
     /// Whether the host was short of something for the moment (descriptors, memory), so that a later try may do.

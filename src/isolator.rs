@@ -80,8 +80,12 @@ pub struct Container<'a> {
     pub user: Option<&'a str>,
     /// What it was asked for with, in `plan`, `prepare` and `isolate`; None later: what is needed then must be in the facts.
     pub asked: Option<Asked<'a>>,
-    /// The resources in force; in `update` the new ones.
+    /// The resources in force; in `update` the new ones. Only where a call is made although they are not known they are
+    /// empty, and `unread` says why: whoever goes by them in `watch`, `ready`, `recover`, `verdict` or `cleanup` asks
+    /// [`Container::resources`].
     pub resources: &'a [Resource],
+    /// Why the resources in force cannot be read.
+    pub unread: Option<&'a Error>,
     /// Its first process, from `isolate` on.
     pub first: Option<&'a Process>,
     /// The process that looks after it. Unless `adopted`, it is the subreaper of all processes of the container, and those
@@ -116,6 +120,17 @@ impl<'a> Asked<'a> {
 }
 
 impl Container<'_> {
+    /// The resources in force.
+    ///
+    /// # Errors
+    /// Why they cannot be read. The container may have any; that it has none must not be concluded.
+    pub fn resources(&self) -> Result<&[Resource]> {
+        match self.unread {
+            None => Ok(self.resources),
+            Some(why) => Err(Error::Refused(format!("the resources in force are not known: {why}"))),
+        }
+    }
+
     /// What the isolator of this name has published with [`Watched::Figures`]; None when it has not yet.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 //!
 //! The rooms, from the top down; imports point downwards only:
 //! [`run`] → [`cli`], [`verbs`] → [`agent`], [`supervisor`] → [`isolators`] → [`isolator`] → [`launcher`], [`fetcher`] → [`container`] →
-//! [`cgroup`], [`config`], [`view`], [`paths`], [`proc`], [`protocol`] → `beside`, [`step`], [`weaken`], [`error`], [`sys`].
+//! [`cgroup`], [`config`], [`view`], [`paths`], [`netlink`], [`proc`], [`protocol`] → `beside`, [`step`], [`weaken`], [`error`], [`sys`].
 //! Every unsafe line stands in [`sys`]; all other modules forbid unsafe code.
 #![deny(unsafe_code)]
 
@@ -18,6 +18,7 @@ pub mod fetcher;
 pub mod isolator;
 pub mod isolators;
 pub mod launcher;
+pub mod netlink;
 pub mod paths;
 pub mod proc;
 pub mod protocol;

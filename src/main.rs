@@ -49,6 +49,7 @@ fn run(arguments: &[OsString]) -> anyhow::Result<i32> {
         Invocation::Config(settings) => {
             verbs::settings_in_force(&settings, &mut output()?).map_err(|e| anyhow!("config: {e}"))?;
         }
+        Invocation::NetworkTeardown => verbs::network_teardown().map_err(|e| anyhow!("network: {e}"))?,
         Invocation::Agent(order) => return Err(anyhow::Error::new(agent::run(order)).context("agent")),
         Invocation::Container(to_run) => {
             return container::run(to_run).map_err(|failure| anyhow::Error::new(failure).context("run"));

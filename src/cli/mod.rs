@@ -40,6 +40,8 @@ pub enum Invocation {
     Agent(Order),
     /// Say which settings are in force with these flags, values unread.
     Config(Settings),
+    /// Undo what was done to the host's network.
+    NetworkTeardown,
     /// Run one container in the foreground.
     Container(ToRun),
 }

@@ -3,6 +3,7 @@
 
 mod agent;
 mod config;
+mod network;
 mod run;
 
 pub use run::ToRun;
@@ -20,6 +21,8 @@ pub enum Tool {
     Agent,
     /// Says which settings are in force.
     Config,
+    /// Makes the host's network what it was.
+    Network,
     /// Runs one container in the foreground.
     Run,
 }
@@ -45,7 +48,7 @@ pub struct ToolAbout {
 
 impl Tool {
     /// All of them.
-    pub const ALL: &[Tool] = &[Tool::Agent, Tool::Config, Tool::Run];
+    pub const ALL: &[Tool] = &[Tool::Agent, Tool::Config, Tool::Network, Tool::Run];
 
     /// The command of this name.
     pub fn named(name: &OsStr) -> Option<Tool> {
@@ -55,7 +58,7 @@ impl Tool {
     /// The exit code of a failure that has none of its own. That of `run` must not be taken for its command's.
     pub const fn failure_code(self) -> i32 {
         match self {
-            Tool::Agent | Tool::Config => 1,
+            Tool::Agent | Tool::Config | Tool::Network => 1,
             Tool::Run => 125,
         }
     }
@@ -65,6 +68,7 @@ impl Tool {
         match self {
             Tool::Agent => &AGENT,
             Tool::Config => &CONFIG,
+            Tool::Network => &network::NETWORK,
             Tool::Run => &run::RUN,
         }
     }
@@ -125,6 +129,7 @@ pub(super) fn parse(tool: Tool, arguments: Vec<OsString>) -> Result<Invocation, 
     match tool {
         Tool::Agent => agent::parse(arguments),
         Tool::Config => config::parse(arguments),
+        Tool::Network => network::parse(arguments),
         Tool::Run => run::parse(arguments),
     }
 }

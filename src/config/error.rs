@@ -204,6 +204,15 @@ pub enum ConfigError {
         /// The argument as given.
         argument: String,
     },
+    /// `network` with anything else than what it takes.
+    #[error("network: \"{}\" is not for it: it is mesos-ecp network teardown", argument.escape_default())]
+    NotNetworks {
+        /// The argument as given.
+        argument: String,
+    },
+    /// `network` with nothing to do.
+    #[error("network: what is it to do? It is mesos-ecp network teardown")]
+    NoNetworkOrder,
     /// `run` with nothing to run.
     #[error("run: the command is missing: {RUN_FORM}")]
     NothingToRun,

@@ -7,6 +7,9 @@ pub(super) mod fetching;
 pub(super) mod filesystem;
 pub(super) mod limits;
 pub(super) mod namespaces;
+pub(super) mod network;
+pub(super) mod network_ports;
+pub(super) mod network_statistics;
 pub(super) mod seccomp;
 pub(super) mod userns;
 
@@ -155,6 +158,20 @@ pub static FLAGS: &[&Flag] = &[
     &limits::UMASK,
     &limits::OOM_SCORE_ADJ,
     &namespaces::PID1,
+    &network::EPHEMERAL_PORTS,
+    &network::EPHEMERAL_PORTS_PER_CONTAINER,
+    &network::ETH0_NAME,
+    &network::LO_NAME,
+    &network::EGRESS_RATE_LIMIT_PER_CONTAINER,
+    &network::EGRESS_UNIQUE_FLOW_PER_CONTAINER,
+    &network_ports::CONTAINER_PORTS_WATCH_INTERVAL,
+    &network_ports::ENFORCE_CONTAINER_PORTS,
+    &network_ports::CHECK_AGENT_PORT_RANGE_ONLY,
+    &network_ports::AGENT_PORTS,
+    &network_ports::CONTAINER_PORTS_ISOLATED_RANGE,
+    &network_statistics::NETWORK_ENABLE_SOCKET_STATISTICS_SUMMARY,
+    &network_statistics::NETWORK_ENABLE_SOCKET_STATISTICS_DETAILS,
+    &network_statistics::NETWORK_ENABLE_SNMP_STATISTICS,
     &seccomp::SECCOMP_CONFIG_DIR,
     &seccomp::SECCOMP_PROFILE_NAME,
     &userns::USERNS_RANGE,

@@ -19,6 +19,9 @@ mod found;
 mod in_force;
 mod limits;
 mod namespaces;
+mod network;
+mod network_ports;
+mod network_statistics;
 pub mod rlimit;
 mod seccomp;
 mod settings;
@@ -41,6 +44,9 @@ pub use format::Format;
 pub use in_force::in_force;
 pub use limits::Limits;
 pub use namespaces::{Namespaces, Pid1};
+pub use network::{Network, PortRanges};
+pub use network_ports::NetworkPorts;
+pub use network_statistics::NetworkStatistics;
 pub use seccomp::Seccomp;
 pub use settings::Settings;
 pub use untrusted::Untrusted;
@@ -93,6 +99,12 @@ pub struct Config {
     pub limits: Limits,
     /// What has to do with namespaces.
     pub namespaces: Namespaces,
+    /// What has to do with the containers' network.
+    pub network: Network,
+    /// What network/ports goes by.
+    pub network_ports: NetworkPorts,
+    /// What is measured of networks.
+    pub network_statistics: NetworkStatistics,
     /// What linux/seccomp goes by.
     pub seccomp: Seccomp,
     /// What has to do with user namespaces.
@@ -158,6 +170,9 @@ impl Config {
             filesystem: Filesystem::resolve(sources)?,
             limits: Limits::resolve(sources)?,
             namespaces: Namespaces::resolve(sources)?,
+            network: Network::resolve(sources)?,
+            network_ports: NetworkPorts::resolve(sources)?,
+            network_statistics: NetworkStatistics::resolve(sources)?,
             seccomp: Seccomp::resolve(sources)?,
             userns: Userns::resolve(sources)?,
             quiet: sources.boolean(&flags::QUIET)?,

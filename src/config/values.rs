@@ -63,6 +63,24 @@ pub enum ValueError {
     /// No ranges of numbers, or one with 0 in it.
     #[error("it is ranges of whole numbers from 1 to 4294967295, as [5000-10000]")]
     ProjectRange,
+    /// No ranges of ports, or one with 0 in it.
+    #[error("it is ranges of ports from 1 to 65535, as [32768-57344]")]
+    PortRanges,
+    /// No number that blocks of ports can have.
+    #[error("it is a power of two from 16 to 32768")]
+    PortsPerContainer,
+    /// Nothing that a link can be called.
+    #[error("it is the name of a link, of 1 to 15 characters")]
+    Link,
+    /// Nothing would ever be sent.
+    #[error("it is more than zero")]
+    NoRate,
+    /// No ranges of ports, of which 0 may be one.
+    #[error("it is ranges of ports from 0 to 65535, as [31000-32000]")]
+    AnyPortRanges,
+    /// Too short for something that is done again and again.
+    #[error("a shorter time than {} would keep a processor busy with it", print_duration(*.0))]
+    TooOften(Duration),
     /// Neither of the two.
     #[error("it is record or json")]
     Format,

@@ -132,8 +132,16 @@ impl ContainerDir {
     pub fn resources(&self) -> Result<Vec<Resource>> {
         match atomic::read_message::<Resources>(&self.path.join("resources"))? {
             Some(resources) => Ok(resources.resources),
-            None => Ok(self.launch()?.executor_info.map(|e| e.resources).unwrap_or_default()),
+            None => self.launched_resources(),
         }
+    }
+
+    /// Those of the launch record.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn launched_resources(&self) -> Result<Vec<Resource>> {
+        Ok(self.launch()?.executor_info.map(|e| e.resources).unwrap_or_default())
     }
 
     /// Replaces the resources in force, under the lock.
@@ -240,10 +248,15 @@ impl ContainerDir {
         fs::read_to_string(self.path.join("left")).ok()
     }
 
+    /// What [`ContainerDir::log`] appends to.
+    pub fn log_path(&self) -> PathBuf {
+        self.path.join("log")
+    }
+
     /// Appends a line for whoever looks for the reason of something later.
     pub fn log(&self, line: &str) {
         use std::io::Write;
-        let file = fs::OpenOptions::new().append(true).create(true).open(self.path.join("log"));
+        let file = fs::OpenOptions::new().append(true).create(true).open(self.log_path());
         // A log line that cannot be written has no better place to go, and the container matters more.
         let _ = file.and_then(|mut f| f.write_all(format!("{line}\n").as_bytes()));
     }

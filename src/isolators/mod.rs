@@ -7,6 +7,7 @@ mod cgroups;
 mod disk;
 pub mod filesystem;
 mod namespaces;
+pub mod network;
 mod nnp;
 mod posix;
 mod program;
@@ -45,6 +46,12 @@ pub struct Settings {
     pub limits: config::Limits,
     /// Those that have to do with namespaces.
     pub namespaces: config::Namespaces,
+    /// The flags that have to do with the containers' network.
+    pub network: config::Network,
+    /// Those of network/ports.
+    pub network_ports: config::NetworkPorts,
+    /// What is measured of networks.
+    pub network_statistics: config::NetworkStatistics,
     /// Those of linux/seccomp.
     pub seccomp: config::Seccomp,
     /// The flags that have to do with user namespaces.
@@ -63,6 +70,9 @@ impl Settings {
             filesystem: config.filesystem.clone(),
             limits: config.limits.clone(),
             namespaces: config.namespaces.clone(),
+            network: config.network.clone(),
+            network_ports: config.network_ports.clone(),
+            network_statistics: config.network_statistics,
             seccomp: config.seccomp.clone(),
             userns: config.userns,
         }
@@ -101,6 +111,8 @@ const BUILT_IN: &[Maker] = &[
     ("namespaces/ipc", |settings| Box::new(namespaces::Ipc::new(settings))),
     ("namespaces/uts", |settings| Box::new(namespaces::Uts::new(settings))),
     ("namespaces/cgroup", |settings| Box::new(namespaces::Cgroup::new(settings))),
+    ("network/port_mapping", |settings| Box::new(network::PortMapping::new(settings))),
+    ("network/ports", |settings| Box::new(network::Ports::new(settings))),
     ("linux/nnp", |_| Box::new(nnp::Nnp)),
     ("linux/seccomp", |settings| Box::new(seccomp::Seccomp::new(settings))),
     ("namespaces/user", |settings| Box::new(namespaces::User::new(settings))),
@@ -122,13 +134,13 @@ const PROGRAM: &str = "program/";
 /// filesystem/posix if none is named. Asks for the hierarchies only if it has to.
 ///
 /// # Errors
-/// `cgroups/all` stands for nothing here; two isolators for file systems, or for disk space.
+/// `cgroups/all` stands for nothing here; two isolators for file systems, for disk space, or for ports.
 pub fn resolve<'a>(
     names: &[String],
     settings: &Settings,
     hierarchies: impl FnOnce() -> Result<&'a Hierarchies>,
 ) -> Result<Vec<String>> {
-    filesystem::in_front(disk::at_most_one(all::resolve(names, settings, hierarchies)?)?)
+    filesystem::in_front(network::at_most_one(disk::at_most_one(all::resolve(names, settings, hierarchies)?)?)?)
 }
 
 /// The isolators that give persistent volumes to containers.

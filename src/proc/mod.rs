@@ -1,6 +1,7 @@
 //! What /proc says about processes. The root is a parameter, so that all of this is tested on fake trees.
 #![forbid(unsafe_code)]
 
+mod sockets;
 mod tree;
 
 use std::fs::{self, File};
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use procfs::FromRead;
 pub use procfs::process::Stat;
+pub use sockets::OpenSocket;
 
 use crate::error::{Error, Result};
 

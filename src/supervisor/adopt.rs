@@ -70,6 +70,7 @@ fn run(dir: ContainerDir, kept: Vec<OwnedFd>, config: &Config, proc: &Proc) -> i
         }
     };
     say(report, "done");
+    sys::last_words_to(charge.dir.log_path());
     match charge.dir.unfinished() {
         // The record was written and all was done but the last step.
         Ok(Some(_)) => charge.dir.move_to_ended().map_or(1, |()| 0),
@@ -89,7 +90,7 @@ fn serve(charge: Charge, signals: Signals, inherited: Option<Pidfd>) -> i32 {
         outcome.no_status = Some(status::LOST);
     }
     let resources = charge.resources();
-    charge.set.recover(&charge.dir, &charge.container(&resources), |e| charge.dir.log(&e));
+    charge.set.recover(&charge.dir, &charge.running(&resources), |e| charge.dir.log(&e));
     let serving = Serving { channel: None, signals, first: First::Stranger(pidfd) };
     serving.run(charge, outcome, sys::trim_heap)
 }

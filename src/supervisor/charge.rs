@@ -43,6 +43,15 @@ impl Charge {
         Ok(Charge { dir, checkpoint, set, cgroups, proc: proc.clone() })
     }
 
+    /// What the isolators are told once it runs: `resources` are those of [`Charge::resources`]. Calls that must go on where
+    /// these cannot be read are made all the same; an isolator that goes by them hears of it by [`Container::resources`].
+    pub fn running<'a>(&'a self, resources: &'a Result<Vec<Resource>>) -> Container<'a> {
+        match resources {
+            Ok(resources) => self.container(resources),
+            Err(why) => Container { unread: Some(why), ..self.container(&[]) },
+        }
+    }
+
     /// What the isolators are told.
     pub fn container<'a>(&'a self, resources: &'a [Resource]) -> Container<'a> {
         Container {
@@ -51,6 +60,7 @@ impl Charge {
             user: self.checkpoint.user.as_deref(),
             asked: None,
             resources,
+            unread: None,
             first: self.checkpoint.first.as_ref(),
             owner: &self.checkpoint.owner,
             adopted: self.checkpoint.adopted(),
@@ -61,9 +71,12 @@ impl Charge {
         }
     }
 
-    /// The resources in force; none where they cannot be read, for calls that must go on.
-    pub fn resources(&self) -> Vec<Resource> {
-        self.dir.resources().unwrap_or_default()
+    /// The resources in force.
+    ///
+    /// # Errors
+    /// When they cannot be read: then nobody knows what the container may use, which is not the same as nothing.
+    pub fn resources(&self) -> Result<Vec<Resource>> {
+        self.dir.resources()
     }
 
     /// How long killing may take before it is given up towards the agent.

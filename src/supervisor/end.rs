@@ -120,7 +120,7 @@ fn kill_all(charge: &Charge, outcome: &mut Outcome, mut gave_up: impl FnMut(&str
 
 fn clean_up(charge: &Charge) {
     let resources = charge.resources();
-    charge.set.cleanup(&charge.dir, &charge.container(&resources), |e| charge.dir.log(&e));
+    charge.set.cleanup(&charge.dir, &charge.running(&resources), |e| charge.dir.log(&e));
     charge.cgroups.remove(Instant::now() + REMOVING, |e| charge.dir.log(&e));
 }
 

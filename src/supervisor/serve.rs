@@ -66,7 +66,7 @@ impl Serving {
             }
             if !watched && self.channel.is_none() {
                 let resources = charge.resources();
-                watches = charge.set.watch(&charge.dir, &charge.container(&resources), |e| charge.dir.log(&e));
+                watches = charge.set.watch(&charge.dir, &charge.running(&resources), |e| charge.dir.log(&e));
                 watched = true;
             }
             ending |= outcome.status.is_some() || outcome.no_status.is_some() || outcome.decided.is_some();
@@ -146,7 +146,7 @@ impl Serving {
         };
         if !call_ready(charge, watches, ready, outcome) {
             let resources = charge.resources();
-            let container = charge.container(&resources);
+            let container = charge.running(&resources);
             outcome.limitations = charge.set.verdicts(&charge.dir, &container, |e| charge.dir.log(&e));
         }
     }
@@ -162,7 +162,7 @@ fn call_ready(charge: &Charge, watches: &mut Vec<(usize, Watch)>, ready: Vec<usi
         return limited;
     }
     let resources = charge.resources();
-    let container = charge.container(&resources);
+    let container = charge.running(&resources);
     // From the last to the first, so that removing one does not move the others.
     for at in ready.into_iter().rev() {
         let Some((number, watch)) = watches.get(at) else {

@@ -26,7 +26,7 @@ use crate::launcher::{Account, Command, Facts, Sandbox, Streams, container_envir
 use crate::proc::Proc;
 use crate::protocol::state::Checkpoint;
 use crate::step::step;
-use crate::sys::{Clone, clone_held, trim_heap};
+use crate::sys::{Clone, clone_held, last_words_to, trim_heap};
 
 /// An exec from a dead network file system may never come back.
 const EXEC_PATIENCE: Duration = Duration::from_secs(60);
@@ -77,6 +77,7 @@ pub(super) fn supervise(order: Order, kept: Vec<OwnedFd>) -> i32 {
             return 1;
         }
     };
+    last_words_to(dir.log_path());
     let mut charge = Charge { dir, checkpoint, set, cgroups, proc };
     let job = Job { launch: &launch, account: &account, fetch: &fetch, fetch_timeout, limits: &limits, environment };
     let gate_dir = charge.dir.clone();

@@ -11,14 +11,17 @@ mod directory;
 mod fd;
 mod fork;
 mod ignored;
+mod last_words;
 pub mod mount;
 mod namespace;
+mod netlink;
 mod perf;
 mod pidfd;
 mod project_quota;
 mod rlimit;
 mod seccomp;
 mod setup;
+mod socket;
 mod timer;
 mod user_namespace;
 
@@ -31,7 +34,9 @@ pub use directory::{Looked, entries, look, lowest_priority};
 pub use fd::{duplicate, trim_heap};
 pub use fork::{Fork, exit_now, fork, reap_child, spawn_grouped};
 pub use ignored::is_ignored;
+pub use last_words::last_words_to;
 pub use namespace::{is_mount_root, join_mounts};
+pub use netlink::{in_network, in_new_network, netlink_socket, netlink_socket_in, network_cookie};
 pub use perf::{PerfCount, PerfCounter, PerfEvent, try_perf_cgroups, try_perf_event};
 pub use pidfd::{ExitInfo, Pidfd};
 pub use project_quota::{
@@ -41,5 +46,6 @@ pub use project_quota::{
 pub use rlimit::rlimit;
 pub use seccomp::seccomp_available;
 pub use setup::{Capabilities, Content, Init, Mount, Privileges, Rlimit, Root, Setup, Source, Stage};
+pub use socket::socket_cookie;
 pub use timer::{set_timer, timer};
 pub use user_namespace::user_namespace;

@@ -68,6 +68,21 @@ impl Pidfd {
         if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 
+    /// A descriptor of this process's own for what the process has open by this number. Closed by an exec.
+    ///
+    /// # Errors
+    /// EBADF when nothing is open by it, EPERM when the process may not be traced, ESRCH when it has ended, ENOSYS before
+    /// Linux 5.6.
+    pub fn descriptor(&self, number: i32) -> io::Result<OwnedFd> {
+        // SAFETY: only numbers are passed.
+        let fd = unsafe { libc::syscall(libc::SYS_pidfd_getfd, self.0.as_raw_fd(), number, 0u32) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the kernel just returned this descriptor, and nobody else has it.
+        Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+    }
+
     /// The exit status of a process that need not be our child. The descriptor must have been open before its end.
     pub fn exit_info(&self) -> ExitInfo {
         // The kernel clears bits of mask in each answer: a fresh one for each call.

@@ -79,6 +79,16 @@ pub fn settings_in_force(settings: &Settings, output: &mut impl Write) -> Result
     Host::default().isolators(&config).map(drop)
 }
 
+/// `mesos-ecp network teardown`: makes the host's network what it was.
+///
+/// # Errors
+/// There are containers in it; what could not be undone.
+pub fn network_teardown() -> Result<()> {
+    // As the verbs do: to see what they have written down.
+    let _ = view::leave(false);
+    crate::isolators::network::port_mapping::teardown()
+}
+
 /// Carries out `verb`, in the mount namespace of pid 1 if this process may go there (its working directory is then `/`).
 /// `input` is read for one record and not a byte further, `output` gets one record or nothing; with `--format=json` it is one
 /// JSON object each.

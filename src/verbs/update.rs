@@ -8,7 +8,7 @@ use super::refuse::persistent_volumes;
 use crate::cli::Verb;
 use crate::config::Settings;
 use crate::container::{ContainerId, Lock};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::protocol::mesos::containerizer::Update;
 use crate::protocol::resources::merge;
 use crate::supervisor::Charge;
@@ -30,13 +30,17 @@ pub fn run(settings: &Settings, input: &mut impl Read) -> Result<()> {
     let Some(checkpoint) = dir.checkpoint()? else {
         return Ok(());
     };
-    let updated =
-        persistent_volumes(&update.resources, &checkpoint.isolation).and_then(|()| dir.resources()).and_then(|old| {
-            let resources = merge(&old, update.resources);
-            dir.write_resources(&resources)?;
-            let charge = Charge::of(dir.clone(), checkpoint, &context.config, &context.proc)?;
-            charge.set.update(&dir, &charge.container(&resources))
-        });
+    // An update names all that counts, so it mends a damaged file as well; what it does not name is as it was at the launch.
+    let old = || match dir.resources() {
+        Err(Error::Refused(_)) => dir.launched_resources(),
+        resources => resources,
+    };
+    let updated = persistent_volumes(&update.resources, &checkpoint.isolation).and_then(|()| old()).and_then(|old| {
+        let resources = merge(&old, update.resources);
+        dir.write_resources(&resources)?;
+        let charge = Charge::of(dir.clone(), checkpoint, &context.config, &context.proc)?;
+        charge.set.update(&dir, &charge.container(&resources))
+    });
     match updated {
         // It ended meanwhile, and with it went what was to be updated.
         Err(_) if context.scope.live(&id).is_none() => Ok(()),

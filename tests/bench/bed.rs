@@ -17,6 +17,8 @@ use crate::wire::Message;
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const SLAVE: &str = "bench-S0";
 const FRAMEWORK: &str = "bench-0000";
+/// How many a container gets.
+const PORTS: u64 = 10;
 
 /// What a container runs.
 pub enum Task<'a> {
@@ -40,6 +42,7 @@ pub struct Bed {
     user: String,
     flags: Vec<String>,
     volumes: Vec<PathBuf>,
+    has_ports: bool,
     count: Cell<u32>,
 }
 
@@ -80,6 +83,7 @@ impl Bed {
             user: user.name,
             flags,
             volumes: Vec::new(),
+            has_ports: false,
             count: Cell::new(0),
         })
     }
@@ -88,6 +92,29 @@ impl Bed {
     pub fn with_volumes(mut self, volumes: Vec<PathBuf>) -> Bed {
         self.volumes = volumes;
         self
+    }
+
+    /// The same, whose verbs get one more flag.
+    pub fn with_flag(mut self, flag: &str) -> Bed {
+        self.flags.push(flag.to_owned());
+        self
+    }
+
+    /// The same, with ten ports for each container, which no other has as long as there are not too many.
+    pub fn with_ports(mut self) -> Bed {
+        self.has_ports = true;
+        self
+    }
+
+    /// What every container gets, and this one's ports.
+    fn resources(&self, port: u16) -> Vec<Message> {
+        let mut all = vec![messages::scalar("cpus", 0.1), messages::scalar("mem", 2048.0)];
+        if self.has_ports {
+            let range = Message::new().varint(1, port.into()).varint(2, u64::from(port) + PORTS - 1);
+            let ports = Message::new().bytes(1, "ports").varint(2, 1).message(4, &Message::new().message(1, &range));
+            all.push(ports.bytes(6, "*"));
+        }
+        all
     }
 
     /// A ContainerInfo of type MESOS with the volumes, which the container may read and write.
@@ -146,7 +173,8 @@ impl Bed {
         self.count.set(self.count.get() + 1);
         let id = format!("00000000-0000-4000-8000-{:012}", self.count.get());
         let run = format!("slaves/{SLAVE}/frameworks/{FRAMEWORK}/executors/bench/runs/{id}");
-        let container = Container { bed: self, sandbox: self.work_dir.join(&run), id };
+        let port = 10_000 + (PORTS as u32 * (self.count.get() % 2000)) as u16;
+        let container = Container { bed: self, sandbox: self.work_dir.join(&run), id, port };
         let meta = self.work_dir.join("meta").join(&run);
         fs::create_dir_all(&container.sandbox)?;
         fs::create_dir_all(&meta)?;
@@ -166,7 +194,7 @@ impl Bed {
             arguments,
             environment: Vec::new(),
             uris: Vec::new(),
-            resources: vec![messages::scalar("cpus", 0.1), messages::scalar("mem", 2048.0)],
+            resources: self.resources(container.port),
             container_info: self.container_info(),
             task: None,
         };
@@ -187,9 +215,20 @@ pub struct Container<'a> {
     bed: &'a Bed,
     pub sandbox: PathBuf,
     id: String,
+    port: u16,
 }
 
 impl Container<'_> {
+    /// Its id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The first of its ports, where it has any.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The record of the verbs that name nothing but the container.
     pub fn record(&self) -> Vec<u8> {
         messages::about(&self.id).record()

@@ -1,7 +1,7 @@
 //! What the program's verbs cost: time, memory, and how that compares to others. Run it by `scripts/bench`.
 //!
-//! Options: `--rounds=N`, `--dir=PATH` (where state and sandboxes are made, e.g. on a tmpfs), `--disk` (only what has to do with
-//! disk usage), `--strict` (a missed bound makes the exit code 1).
+//! Options: `--rounds=N`, `--dir=PATH` (where state and sandboxes are made, e.g. on a tmpfs), `--disk` and `--network` (only
+//! what has to do with that), `--strict` (a missed bound makes the exit code 1).
 
 mod bed;
 mod call;
@@ -11,6 +11,7 @@ mod ending;
 mod guard;
 mod launch;
 mod many;
+mod network;
 mod pidfd;
 mod report;
 mod rivals;
@@ -57,14 +58,19 @@ fn measure(options: &Options, places: &guard::Places) -> Result<ExitCode> {
     setrlimit(Resource::RLIMIT_NOFILE, soft.max(hard.min(8192)), hard)?;
     report::print_machine(places)?;
     let mut table = Table::default();
-    if !options.only_disk {
+    if options.only.is_none() {
         launch::measure(options, places, &mut table)?;
         usage::measure(options, places, &mut table)?;
         ending::measure(options, places, &mut table)?;
         crowd::measure(places, &mut table)?;
         many::measure(options, places, &mut table)?;
     }
-    disk::measure(options, places, &mut table)?;
+    if options.only != Some(Part::Network) {
+        disk::measure(options, places, &mut table)?;
+    }
+    if options.only != Some(Part::Disk) {
+        network::measure(options, places, &mut table)?;
+    }
     print!("{table}");
     Ok(if options.strict && table.has_missed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -77,8 +83,17 @@ pub struct Options {
     pub dir: PathBuf,
     /// Whether a missed bound is a failure.
     pub strict: bool,
-    /// Whether nothing but what has to do with disk usage is measured.
-    pub only_disk: bool,
+    /// Whether nothing but this is measured.
+    pub only: Option<Part>,
+}
+
+/// What can be measured alone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// What has to do with disk usage.
+    Disk,
+    /// What has to do with containers' networks.
+    Network,
 }
 
 /// State is in memory where agents run (/run), so here too if that can be had. On ext4 what was deleted in the last minutes,
@@ -93,7 +108,7 @@ fn default_dir() -> PathBuf {
 impl Options {
     /// Reads the arguments.
     pub fn of_this_process() -> Result<Options> {
-        let mut options = Options { rounds: 100, dir: default_dir(), strict: false, only_disk: false };
+        let mut options = Options { rounds: 100, dir: default_dir(), strict: false, only: None };
         for argument in std::env::args().skip(1) {
             match argument.split_once('=') {
                 Some(("--rounds", value)) => {
@@ -106,10 +121,13 @@ impl Options {
                     }
                 }
                 None if argument == "--strict" => options.strict = true,
-                None if argument == "--disk" => options.only_disk = true,
+                None if argument == "--disk" => options.only = Some(Part::Disk),
+                None if argument == "--network" => options.only = Some(Part::Network),
                 // Cargo says this to every benchmark.
                 None if argument == "--bench" => {}
-                _ => bail!("unknown argument {argument}; there are --rounds=N, --dir=PATH, --disk and --strict"),
+                _ => bail!(
+                    "unknown argument {argument}; there are --rounds=N, --dir=PATH, --disk, --network and --strict"
+                ),
             }
         }
         Ok(options)

@@ -29,6 +29,8 @@ mod known_failures;
 mod launching;
 mod life;
 mod namespaces;
+mod network;
+mod network_ports;
 mod operators_environment;
 mod persistent;
 mod programs;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::agent::container::AWAIT_GO;
 use crate::agent::wire::Message;
-use crate::agent::{Agent, Container, patient};
+use crate::agent::{Agent, Container, eventually, patient};
 use crate::refusals::assert_says;
 
 /// Logs each call and then does what `case` says; anything else it answers with an empty record.
@@ -158,4 +158,29 @@ fn a_program_that_is_missing_or_open_to_others_is_refused() {
     isolator(&agent, "nobody", "");
     fs::set_permissions(agent.libexec.join("nobody"), fs::Permissions::from_mode(0o777)).unwrap();
     assert_says(&agent.task("exit 0").flag(&dir_flag(&agent)).refused(), &["program/nobody", "writable", "0777"]);
+}
+
+/// A program that heard of no resources where there are some would take them away.
+#[test]
+fn where_resources_cannot_be_read_programs_only_clean_up() {
+    let agent = agent_with("program/careful");
+    isolator(&agent, "careful", "");
+    let container = launch(&agent, "sleep 1000");
+    agent.kill_supervisors();
+    let below = |path: std::path::PathBuf| fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+    let boots = below(agent.runtime_dir.clone()).flat_map(below);
+    let state = boots.map(|boot| boot.join("live").join(&container.id)).find(|state| state.is_dir()).unwrap();
+    fs::write(state.join("resources"), [0xff, 0xff]).unwrap();
+    let mut recovered = agent.restart_with_memory();
+    eventually("the log says so", || {
+        let log = fs::read_to_string(state.join("log")).unwrap_or_default();
+        ["recover", "watch"].iter().all(|call| log.contains(&format!("{call}: the resources in force are not known")))
+    });
+    let wait = recovered.wait(&container);
+    container.destroy();
+    wait.finish();
+    let all = calls(&agent);
+    assert!(!all.iter().any(|call| call == "careful recover"), "{all:?}");
+    assert_eq!(all.iter().filter(|call| *call == "careful cleanup").count(), 1, "{all:?}");
+    agent.assert_nothing_left();
 }

@@ -37,6 +37,7 @@ fn sample(flag: &Flag) -> &'static str {
         "allowed_devices" => {
             r#"{"allowed_devices": [{"device": {"path": "/dev/fuse"}, "access": {"read": true, "write": true}}]}"#
         }
+        "container_ports_isolated_range" => "[0-35000]",
         "cgroups_net_cls_primary_handle" => "0x0012",
         "cgroups_net_cls_secondary_handles" => "0x0001,0xffff",
         "default_container_info" => {
@@ -48,6 +49,9 @@ fn sample(flag: &Flag) -> &'static str {
         "bounding_capabilities" => r#"{"capabilities": ["NET_BIND_SERVICE", "NET_RAW"]}"#,
         "default_rlimits" => "NOFILE=1024:4096,CORE=0",
         "oom_score_adj" => "500",
+        "eth0_name" => "eth0",
+        "lo_name" => "lo",
+        "egress_rate_limit_per_container" => "37500KB",
         "perf_events" => "task-clock,context-switches",
         "seccomp_config_dir" => "/etc/mesos-ecp/seccomp",
         "seccomp_profile_name" => "default.json",

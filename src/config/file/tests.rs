@@ -98,6 +98,15 @@ fn value_of(flag: &'static Flag) -> BoxedStrategy<String> {
         _ if flag.name == "fetch_as" => prop_oneof![Just("user".to_owned()), Just("root".to_owned())].boxed(),
         _ if flag.name == "userns_range" => (65536..70000u32).prop_map(|first| format!("{first}-70000")).boxed(),
         _ if flag.name == "xfs_project_range" => (1..70000u32).prop_map(|first| format!("[{first}-70000]")).boxed(),
+        _ if flag.name == "ephemeral_ports" => (1..60000u32).prop_map(|first| format!("[{first}-60000]")).boxed(),
+        _ if flag.name == "ephemeral_ports_per_container" => {
+            (4..16u32).prop_map(|power| (1_u32 << power).to_string()).boxed()
+        }
+        _ if flag.name == "eth0_name" || flag.name == "lo_name" => "[a-z]{1,8}".boxed(),
+        _ if flag.name == "egress_rate_limit_per_container" => (1..9u8).prop_map(|rate| format!("{rate}KB")).boxed(),
+        _ if ["agent_ports", "container_ports_isolated_range"].contains(&flag.name) => {
+            (1..60000u16).prop_map(|first| format!("[{first}-60000]")).boxed()
+        }
         _ if flag.name == "cgroups_root" || flag.name == "systemd_slice" => "[a-z]{1,8}".boxed(),
         _ if flag.name.ends_with("_capabilities") => {
             prop_oneof![Just("none".to_owned()), Just(r#"{"capabilities": ["KILL"]}"#.to_owned())].boxed()

@@ -51,6 +51,7 @@ fn command_line_before_environment_before_the_agents_before_the_file() {
             Kind::Bool | Kind::Text => continue,
             Kind::List => ("other", "third"),
             Kind::Path => ("/other", "/third"),
+            Kind::Number if flag.name == "ephemeral_ports_per_container" => ("64", "128"),
             Kind::Number => ("7", "8"),
             Kind::Duration => ("7secs", "8secs"),
             Kind::Bytes => ("7MB", "8MB"),

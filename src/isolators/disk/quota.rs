@@ -87,11 +87,11 @@ impl Quota {
 /// All places of the container, the sandbox first, which every container has. `work_dir`: the agent's, if it is known.
 ///
 /// # Errors
-/// A resource with a volume that is none.
+/// A resource with a volume that is none; resources that cannot be read.
 pub(super) fn quotas(container: &Container<'_>, work_dir: Option<&Path>) -> Result<Vec<Quota>> {
     let sandbox = Place::Sandbox(container.sandbox.to_path_buf());
     let mut all = vec![Quota { place: sandbox, limit: None, enforceable: true }];
-    for resource in container.resources.iter().filter(|resource| resource.name == "disk") {
+    for resource in container.resources()?.iter().filter(|resource| resource.name == "disk") {
         let directory = Directory::of(resource, container, work_dir)?;
         let enforceable = directory.is_none() || !is_whole_disk(resource);
         let place = directory.map_or_else(|| Place::Sandbox(container.sandbox.to_path_buf()), Place::Volume);

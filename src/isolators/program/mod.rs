@@ -19,7 +19,7 @@ use super::{PROGRAM, Settings};
 use crate::error::{Error, Result};
 use crate::isolator::{Container, Facts, Isolator, Limitation, Preparation, Watch, Watched};
 use crate::protocol::isolator::{Call, Reply};
-use crate::protocol::mesos::ResourceStatistics;
+use crate::protocol::mesos::{Resource, ResourceStatistics};
 use crate::protocol::{decode, read_record};
 
 /// A program isolator.
@@ -29,6 +29,9 @@ pub struct Program {
     path: PathBuf,
     timeout: Duration,
 }
+
+/// Is made even if the container's resources cannot be read.
+const CLEANUP: &str = "cleanup";
 
 /// mesos.TaskStatus.Reason REASON_CONTAINER_LIMITATION, agent 0.26 and later.
 const REASON_CONTAINER_LIMITATION: i32 = 19;
@@ -50,21 +53,27 @@ impl Program {
         Ok(Program { name: format!("{PROGRAM}{name}"), path, timeout: settings.isolator_timeout })
     }
 
-    fn record(&self, container: &Container<'_>, facts: &Facts) -> Vec<u8> {
+    fn record(&self, container: &Container<'_>, facts: &Facts, resources: &[Resource]) -> Vec<u8> {
         let call = Call {
             container_id: container.id.as_str().to_owned(),
             facts: (!facts.is_empty()).then(|| facts.clone()),
             sandbox: Some(container.sandbox.to_string_lossy().into_owned()),
             user: container.user.map(str::to_owned),
             pid: container.first.map(|p| p.pid),
-            resources: container.resources.to_vec(),
+            resources: resources.to_vec(),
         };
         let body = call.encode_to_vec();
         [&(body.len() as u32).to_ne_bytes()[..], &body].concat()
     }
 
     fn call(&self, call: &str, container: &Container<'_>, facts: &Facts) -> Result<Reply> {
-        let answer = run::run(&self.path, call, &self.record(container, facts), Instant::now() + self.timeout)?;
+        let resources = match container.resources() {
+            // It gets no others; what it made must be undone all the same.
+            Err(_) if call == CLEANUP => &[],
+            resources => resources?,
+        };
+        let record = self.record(container, facts, resources);
+        let answer = run::run(&self.path, call, &record, Instant::now() + self.timeout)?;
         self.reply(call, &answer)
     }
 
@@ -125,7 +134,7 @@ impl Isolator for Program {
     /// The program runs as long as it likes; when it ends, what it has written counts: a Reply with an error ends the
     /// container with that message, anything else (nothing at all, say) ends only the watching.
     fn watch(&self, container: &Container<'_>, facts: &Facts) -> Result<Vec<Watch>> {
-        let fd = run::start_watch(&self.path, &self.record(container, facts))?;
+        let fd = run::start_watch(&self.path, &self.record(container, facts, container.resources()?))?;
         Ok(vec![Watch { fd, events: PollFlags::empty() }])
     }
 
@@ -162,6 +171,6 @@ impl Isolator for Program {
     }
 
     fn cleanup(&self, container: &Container<'_>, facts: &Facts) -> Result<()> {
-        self.call("cleanup", container, facts).map(drop)
+        self.call(CLEANUP, container, facts).map(drop)
     }
 }

@@ -16,7 +16,8 @@ pub struct Call {
     /// The container's first process, from isolate on.
     #[prost(int32, optional, tag = "5")]
     pub pid: ::core::option::Option<i32>,
-    /// The resources in force; in update the new ones.
+    /// The resources in force; in update the new ones. Where they cannot be read, watch and recover are not called, and cleanup gets
+    /// none.
     #[prost(message, repeated, tag = "6")]
     pub resources: ::prost::alloc::vec::Vec<super::super::mesos::Resource>,
 }

@@ -136,6 +136,18 @@ impl<'a> Container<'a> {
         processes.retain(|process| process.name != "mesos-ecp" && process.environment().contains(&variable));
         processes
     }
+
+    /// The lowest process id. One that is just executing something has no environment to be known by, so it is looked for until
+    /// it is found.
+    #[track_caller]
+    pub fn first_pid(&self) -> i32 {
+        let mut first = None;
+        eventually("the container has a process", || {
+            first = self.processes().first().map(|process| process.pid);
+            first.is_some()
+        });
+        first.unwrap()
+    }
 }
 
 /// What a task runs to wait for [`Container::go`].

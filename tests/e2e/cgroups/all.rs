@@ -22,7 +22,7 @@ fn it_takes_what_is_here_and_nothing_else() {
     need_root!();
     let agent = Agent::builder().flag("--isolation=cgroups/all").build();
     let container = agent.task("exec sleep 1000").launch();
-    let first = container.processes()[0].pid;
+    let first = container.first_pid();
     let own = format!("/{}/{}", agent.cgroups_root, container.id);
     let text = fs::read_to_string(format!("/proc/{first}/cgroup")).unwrap();
     for line in text.lines() {

@@ -59,7 +59,7 @@ fn a_task_of_half_a_cpu_and_its_executor_get_614_shares() {
         let container = fixture.task(&agent).launch();
         assert_share(&container, 614, 60);
         assert_quota(&container, None);
-        let first = container.processes()[0].pid;
+        let first = container.first_pid();
         let controller = if cgroups::is_v1("cpu") { "cpu" } else { "" };
         assert_eq!(cgroups::of_process(first, controller), format!("/{}/{}", agent.cgroups_root, container.id));
         fixture.call(&agent, &container, "update", 0).unwrap().run().ok();

@@ -49,7 +49,7 @@ fn it_begins_with_the_processors_and_nodes_above_it() {
     }
     let controller = if cgroups::is_v1("cpuset") { "cpuset" } else { "" };
     let own = format!("/{}/{}", agent.cgroups_root, container.id);
-    assert_eq!(cgroups::of_process(container.processes()[0].pid, controller), own);
+    assert_eq!(cgroups::of_process(container.first_pid(), controller), own);
     container.destroy();
     agent.assert_nothing_left();
 }

@@ -31,7 +31,7 @@ fn the_container_has_a_cgroup_of_its_own_without_limits() {
     let agent = Agent::builder().flag("--isolation=cgroups/hugetlb").build();
     let container = agent.task(AWAIT_GO).launch();
     let v1 = cgroups::is_v1("hugetlb");
-    let path = cgroups::of_process(container.processes()[0].pid, if v1 { "hugetlb" } else { "" });
+    let path = cgroups::of_process(container.first_pid(), if v1 { "hugetlb" } else { "" });
     assert_eq!(path, format!("/{}/{}", agent.cgroups_root, container.id));
     let names = fs::read_dir(container.cgroup("hugetlb")).unwrap().flatten();
     let names = names.map(|entry| entry.file_name().into_string().unwrap());

@@ -84,7 +84,7 @@ fn a_task_of_100_mb_has_the_known_limit() {
     let task = agent.task("sleep 1000").resources(vec![scalar("mem", 100.0), scalar("mem", 32.0)]);
     let container = task.launch();
     assert_eq!(limits(&container), (138_412_032, 138_412_032));
-    let first = container.processes()[0].pid;
+    let first = container.first_pid();
     let own = format!("/{}/{}", agent.cgroups_root, container.id);
     assert_eq!(cgroups::of_process(first, if cgroups::is_v1("memory") { "memory" } else { "" }), own);
     container.destroy();

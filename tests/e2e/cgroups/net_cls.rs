@@ -50,7 +50,7 @@ fn a_hierarchy_that_nobody_has_mounted_is_mounted_once() {
     assert_eq!(mounts.len(), 1, "{mounts:?}");
     assert!(mounts[0].contains(&format!(" {}/", hierarchy.display())), "{mounts:?}");
     for container in &containers {
-        let path = cgroups::of_process(container.processes()[0].pid, "net_cls");
+        let path = cgroups::of_process(container.first_pid(), "net_cls");
         assert_eq!(path, format!("/{}/{}", agent.cgroups_root, container.id));
         assert_eq!(class_id(container), 0, "no flag, no class id");
         container.go();

@@ -102,5 +102,5 @@ fn every_process_is_in_it_from_the_first_on() {
     let controller = if cgroups::is_v1("pids") { "pids" } else { "" };
     let own = format!("/{}/{}", agent.cgroups_root, container.id);
     assert_eq!(cgroups::of_process(container.pid("pid"), controller), own);
-    assert_eq!(cgroups::of_process(container.processes()[0].pid, controller), own);
+    assert_eq!(cgroups::of_process(container.first_pid(), controller), own);
 }

@@ -41,7 +41,7 @@ fn neither_side_sees_the_others() {
     let mount = container.line("mount");
     assert!(mount.contains("nosuid,nodev") && mount.contains(" - tmpfs "), "{mount}");
     assert!(!fs::exists("/dev/shm/of-the-container").unwrap());
-    let first = inside(&container, container.processes()[0].pid).pid.to_string();
+    let first = inside(&container, container.first_pid()).pid.to_string();
     assert_ne!(of(&first, "ipc"), ours("ipc"));
     assert_eq!(of(&first, "pid"), ours("pid"), "not asked for");
     assert_eq!(host_mounts(), mounts);

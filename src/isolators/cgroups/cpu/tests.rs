@@ -45,6 +45,7 @@ impl Host {
             user: None,
             asked: None,
             resources: &[Resource { name: "cpus".into(), scalar, ..Resource::default() }],
+            unread: None,
             first: None,
             owner: &Process::default(),
             adopted: false,

@@ -34,6 +34,7 @@ fn of(resources: &[Resource]) -> Result<Vec<Quota>> {
         user: None,
         asked: None,
         resources,
+        unread: None,
         first: None,
         owner: &Process::default(),
         adopted: false,

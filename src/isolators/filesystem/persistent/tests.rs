@@ -45,6 +45,7 @@ impl Host {
             user: None,
             asked: None,
             resources,
+            unread: None,
             first: None,
             owner: &Process::default(),
             adopted: false,

@@ -24,7 +24,7 @@ fn status(pid: i32, name: &str) -> Vec<u32> {
 #[track_caller]
 fn first(container: &Container<'_>) -> i32 {
     eventually("the container runs", || !container.processes().is_empty());
-    container.processes()[0].pid
+    container.first_pid()
 }
 
 #[test]
