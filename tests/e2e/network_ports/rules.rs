@@ -133,9 +133,10 @@ fn who_has_ports_that_cannot_be_read_is_not_ended_for_them() {
     looks();
     assert!(!container.processes().is_empty(), "{}", log(&agent, &container));
     assert_eq!(log(&agent, &container).lines().count(), 1, "{}", log(&agent, &container));
-    // As soon as they are known they count, those of the launch first.
+    // Without the file those of the launch count; and an update mends a damaged one.
     std::fs::remove_file(&file).unwrap();
     looks();
+    std::fs::write(&file, [0xff, 0xff]).unwrap();
     let wait = container.spawn_wait();
     change(&container, &resources(&[(21002, 21002)]));
     assert_unallocated(&container, &wait.finish().termination(), "[21001-21001]");

@@ -30,15 +30,15 @@ fn filter(rule: &Rule, name: Name) -> Filter {
     Filter { name, keys: rule.keys.clone(), class: Some(rule.class), actions: rule.actions.clone() }
 }
 
-/// Makes the qdisc for what a link receives. Says whether there was none.
+/// Makes the qdisc for what a link receives, if there is none.
 ///
 /// # Errors
 /// The kernel's; another qdisc is in its place.
-pub(super) fn make_ingress(socket: &mut Socket, device: Device<'_>) -> Result<bool> {
+pub(super) fn make_ingress(socket: &mut Socket, device: Device<'_>) -> Result<()> {
     if has_ingress(socket, device)? {
-        return Ok(false);
+        return Ok(());
     }
-    socket.perform(&qdisc::add(device, &Qdisc::ingress(), &Clock::USUAL)).map(|()| true)
+    socket.perform(&qdisc::add(device, &Qdisc::ingress(), &Clock::USUAL))
 }
 
 /// Whether there is one already.

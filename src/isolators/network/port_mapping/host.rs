@@ -149,7 +149,8 @@ impl Host {
             };
             socket.perform(&link::change(lo, &change))?;
         }
-        let is_whole = has_flows && has_ingress(socket, eth0)? && has_ingress(socket, lo)?;
+        let there = [has_ingress(socket, eth0)?, has_ingress(socket, lo)?];
+        let is_whole = has_flows && there == [true, true];
         let has_containers = !locked.registry.containers.is_empty();
         if let Some(before) = locked.registry.host.as_mut().filter(|before| !before.attach_again)
             && has_containers
@@ -159,8 +160,9 @@ impl Host {
             before.attach_again = true;
             locked.save()?;
         }
-        make_ingress(socket, eth0)?;
-        make_ingress(socket, lo)?;
+        for (device, _) in [eth0, lo].into_iter().zip(there).filter(|(_, is_there)| !is_there) {
+            make_ingress(socket, device)?;
+        }
         // Behind it the rules on ports come; what is not for them must be there before.
         filters::add(socket, lo, &[no_ports()])?;
         if flows {
