@@ -100,7 +100,7 @@ impl Drop for Net {
     fn drop(&mut self) {
         // Of this host nobody needs what it was.
         let mut teardown = Command::new(env!("CARGO_BIN_EXE_mesos-ecp"));
-        if let Err(error) = run(teardown.args(["--config=none", "network", "teardown"])) {
+        if let Err(error) = run(teardown.args(["network", "teardown"])) {
             eprintln!("bench: {error:#}");
         }
         if let Err(error) = setns(self.before.as_fd(), CloneFlags::CLONE_NEWNET) {
