@@ -140,7 +140,32 @@ pub fn resolve<'a>(
     settings: &Settings,
     hierarchies: impl FnOnce() -> Result<&'a Hierarchies>,
 ) -> Result<Vec<String>> {
-    filesystem::in_front(network::at_most_one(disk::at_most_one(all::resolve(names, settings, hierarchies)?)?)?)
+    let names = all::resolve(names, settings, hierarchies)?;
+    disk::SPACE.check(&names)?;
+    network::PORTS.check(&names)?;
+    filesystem::in_front(names)
+}
+
+/// Isolators of which a container can have one only.
+struct AtMostOne {
+    names: &'static [&'static str],
+    why: &'static str,
+}
+
+impl AtMostOne {
+    /// Whether it has no two of them.
+    ///
+    /// # Errors
+    /// Which two it has.
+    fn check(&self, isolation: &[String]) -> Result<()> {
+        let mut ours = isolation.iter().filter(|name| self.names.contains(&name.as_str()));
+        match (ours.next(), ours.next()) {
+            (Some(first), Some(second)) => {
+                Err(Error::Refused(format!("--isolation has both {first} and {second}: {}; leave one out", self.why)))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The isolators that give persistent volumes to containers.
@@ -206,5 +231,26 @@ mod tests {
         let error = names(&["posix/cpus"]).unwrap_err().to_string();
         assert!(error.contains("\"posix/cpus\"") && error.contains("posix/cpu, posix/mem, posix/disk"), "{error}");
         assert_eq!(names(&["cgroups", "cgroups/pids"]).unwrap(), ["cgroups/cpu", "cgroups/mem", "cgroups/pids"]);
+    }
+
+    #[test]
+    fn of_some_there_is_at_most_one() {
+        let check = |list: &[&str]| {
+            let list: Vec<String> = list.iter().map(|name| (*name).to_owned()).collect();
+            disk::SPACE.check(&list).and_then(|()| network::PORTS.check(&list))
+        };
+        for one in ["disk/xfs", "network/ports", "network/port_mapping"] {
+            check(&["posix/cpu", one, "posix/mem"]).unwrap();
+        }
+        check(&["posix/disk", "network/ports"]).unwrap();
+        for both in [
+            ["posix/disk", "disk/xfs"],
+            ["disk/du", "posix/disk"],
+            ["network/ports", "network/port_mapping"],
+            ["network/port_mapping", "network/ports"],
+        ] {
+            let error = check(&both).unwrap_err().to_string();
+            assert!(error.contains(&format!("both {} and {}", both[0], both[1])), "{error}");
+        }
     }
 }

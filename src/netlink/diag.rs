@@ -92,6 +92,19 @@ pub fn tcp(socket: &mut Socket, family: Family, states: &[TcpState]) -> Result<V
     socket.list(&request(family, states), decode)
 }
 
+/// The same of both families. A kernel may have no IPv6.
+///
+/// # Errors
+/// As [`tcp`].
+pub fn tcp_of_both(socket: &mut Socket, states: &[TcpState]) -> Result<Vec<TcpSocket>> {
+    let mut all = tcp(socket, Family::V4, states)?;
+    match tcp(socket, Family::V6, states) {
+        Err(e) if e.errno() == Some(libc::ENOENT) => {}
+        more => all.extend(more?),
+    }
+    Ok(all)
+}
+
 fn request(family: Family, states: &[TcpState]) -> Request<'static> {
     let number = if family == Family::V4 { libc::AF_INET } else { libc::AF_INET6 };
     let wanted = states.iter().fold(0, |wanted: u32, state| wanted | 1 << *state as u8);

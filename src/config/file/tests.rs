@@ -102,6 +102,9 @@ fn value_of(flag: &'static Flag) -> BoxedStrategy<String> {
         _ if flag.name == "ephemeral_ports_per_container" => {
             (4..16u32).prop_map(|power| (1_u32 << power).to_string()).boxed()
         }
+        _ if flag.name == "container_ports_watch_interval" => {
+            (100..1_000_000u32).prop_map(|value| format!("{value}ms")).boxed()
+        }
         _ if flag.name == "eth0_name" || flag.name == "lo_name" => "[a-z]{1,8}".boxed(),
         _ if flag.name == "egress_rate_limit_per_container" => (1..9u8).prop_map(|rate| format!("{rate}KB")).boxed(),
         _ if ["agent_ports", "container_ports_isolated_range"].contains(&flag.name) => {

@@ -297,6 +297,9 @@ fn who_takes_over_brings_it_back() {
     let agent = bed.agent().flag(FLAG).build();
     let container = lasting(&agent, &[(31000, 31009)]);
     let inside = Net::of(&container);
+    // Who has a supervisor all the time gets its own back as well.
+    let second = bed.agent().flag(FLAG).build();
+    let other = lasting(&second, &[(31010, 31019)]);
     let whole = filters(&bed);
     bed.host.run("tc qdisc del dev eth0 root");
     // Meanwhile it goes on without, also through an update.
@@ -313,7 +316,9 @@ fn who_takes_over_brings_it_back() {
     });
     assert_eq!(sent(&bed, &inside, 31009, 20).get(&3), Some(&20));
     container.destroy();
+    other.destroy();
     agent.assert_nothing_left();
+    second.assert_nothing_left();
     bed.assert_clean();
     assert!(!filters(&bed).contains("flowid 1:3"));
 }

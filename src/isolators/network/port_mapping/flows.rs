@@ -8,7 +8,7 @@
 
 use super::filters::{self, is_for};
 use super::registry::{Entry, Locked, Registry};
-use super::rules::{FOR_ALL, FOR_ARP, FOR_ICMP, FOR_IP, ICMP, Rule, blocks, whole};
+use super::rules::{FOR_ALL, FOR_ARP, FOR_ICMP, FOR_IP, ICMP, Rule, whole};
 use crate::error::{Error, Result};
 use crate::netlink::filter::{self, ANY, ARP, IP};
 use crate::netlink::ports::PortBlock;
@@ -176,20 +176,6 @@ pub(super) fn change(
     filters::remove(socket, eth0, &gone)
 }
 
-/// The whole of a container that has a flow, for who takes over from a dead supervisor.
-///
-/// # Errors
-/// The kernel's; as [`check`]. The container goes on without.
-pub(super) fn restore(socket: &mut Socket, locked: &mut Locked, entry: &Entry) -> Result<()> {
-    let eth0 = match entry.flow {
-        Some(_) => Link::named(socket, &entry.eth0)?,
-        None => None,
-    };
-    let Some(eth0) = eth0 else { return Ok(()) };
-    set_up(socket, locked, eth0.device())?;
-    change(socket, &locked.registry, eth0.device(), entry, &blocks(&entry.all_ports()), &[])
-}
-
 /// Gives eth0 back to the kernel, which puts its own qdisc in the place of ours.
 ///
 /// # Errors
@@ -213,6 +199,7 @@ pub(super) fn tear_down(socket: &mut Socket, registry: &Registry, eth0: Device<'
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::isolators::network::port_mapping::rules::blocks;
 
     fn entry(flow: Option<u32>) -> Entry {
         Entry { flow, ..Entry::default() }

@@ -103,6 +103,7 @@ impl Host {
     /// containers that the registry has lost.
     pub(super) fn set_up(&self, socket: &mut Socket, locked: &mut Locked, flows: bool) -> Result<SetUp> {
         let (eth0, lo) = (self.eth0.device(), self.lo.device());
+        let there = [has_ingress(socket, eth0)?, has_ingress(socket, lo)?];
         let has_flows = !flows || flows::check(socket, &locked.registry, eth0)?;
         match &locked.registry.host {
             Some(known) if known.eth0 != eth0.name || known.lo != lo.name => {
@@ -124,8 +125,8 @@ impl Host {
                 locked.registry.host = Some(Before {
                     eth0: eth0.name.to_owned(),
                     lo: lo.name.to_owned(),
-                    eth0_ingress_made: !has_ingress(socket, eth0)?,
-                    lo_ingress_made: !has_ingress(socket, lo)?,
+                    eth0_ingress_made: !there[0],
+                    lo_ingress_made: !there[1],
                     mac: self.lo.mac.map_or_else(Vec::new, |Mac(bytes)| bytes.to_vec()),
                     mtu: self.lo.mtu,
                     settings,
@@ -149,7 +150,6 @@ impl Host {
             };
             socket.perform(&link::change(lo, &change))?;
         }
-        let there = [has_ingress(socket, eth0)?, has_ingress(socket, lo)?];
         let is_whole = has_flows && there == [true, true];
         let has_containers = !locked.registry.containers.is_empty();
         if let Some(before) = locked.registry.host.as_mut().filter(|before| !before.attach_again)

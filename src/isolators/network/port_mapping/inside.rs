@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 
 use super::filters;
 use super::host::Host;
-use super::ranges::{Ports, show};
+use super::ranges::Ports;
 use super::rules::{Inside, Rule, blocks, inside_eth0_ports, inside_lo, inside_lo_ports};
 use super::sysctl;
 use crate::error::{Error, Result};
@@ -202,12 +202,6 @@ fn burst(rate: u64) -> Option<u32> {
 
 fn within<T>(namespace: BorrowedFd<'_>, what: impl FnOnce() -> T) -> Result<T> {
     in_network(namespace, what).map_err(Error::system("enter the container's network namespace"))
-}
-
-/// For messages.
-pub(super) fn list(ports: &[Ports]) -> String {
-    let shown: Vec<String> = ports.iter().map(show).collect();
-    format!("[{}]", shown.join(","))
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@
 //! | [`update`] | ports that come and go |
 //! | [`handles`] | where operators find it |
 //!
-//! What leads to a container is made last and removed first. What is made is in the registry before, which is all that `cleanup` goes by.
+//! What leads to a container is made last and removed first. What is made is in the registry before, by which `cleanup` goes;
+//! if that is lost it goes by the copy of the entry in the facts.
 #![forbid(unsafe_code)]
 
 mod connect;
@@ -244,16 +245,18 @@ impl Isolator for PortMapping {
         let facts = Facts::read(facts)?;
         let mut socket = Socket::route()?;
         let mut locked = Locked::take()?;
-        // The host may have lost its address: what the container has goes on all the same.
-        let host = Host::find(&mut socket, facts.eth0.as_deref(), facts.lo.as_deref());
-        let host = host.and_then(|host| host.set_up(&mut socket, &mut locked, false));
         let entry = locked.registry.of(container.id.as_str(), &state(container)).ok_or_else(forgotten)?.clone();
+        // The host may have lost its address, or have got another qdisc: what the container has goes on all the same.
+        let host = Host::find(&mut socket, facts.eth0.as_deref(), facts.lo.as_deref());
+        let host = host.and_then(|host| {
+            let whole = host.set_up(&mut socket, &mut locked, entry.flow.is_some());
+            whole.or_else(|e| host.set_up(&mut socket, &mut locked, false).and(Err(e)))
+        });
         if matches!(host, Ok(SetUp::Again)) {
             attach_all(&mut socket, &mut locked)?;
         } else {
             attach(&mut socket, &locked, &entry, &entry.all_ports(), &[])?;
         }
-        flows::restore(&mut socket, &mut locked, &entry)?;
         host.map(|_| None)
     }
 
@@ -283,10 +286,8 @@ impl PortMapping {
 
 /// What of a container that is not in the registry (any more) may still be its own: others may have got the rest since.
 fn unregistered(registry: &Registry, lost: Entry) -> Option<Entry> {
-    let others = &registry.containers;
-    let pid = lost.pid.filter(|pid| others.iter().all(|other| other.pid != Some(*pid)));
-    let has_link = others.iter().all(|other| other.link != lost.link);
-    has_link.then_some(Entry { pid, flow: None, ..lost })
+    let has_link = registry.containers.iter().all(|other| other.link != lost.link);
+    has_link.then_some(Entry { flow: None, ..lost })
 }
 
 fn forgotten() -> Error {

@@ -5,9 +5,8 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::host::Host;
-use super::inside::list;
 use super::mirrors::free_place;
-use super::ranges::{self, Ports, common};
+use super::ranges::{self, Ports, common, show};
 use super::registry::{Entry, Locked, Range};
 use super::rules::{Ends, Rule, blocks, on_eth0, on_lo};
 use super::{filters, flows};
@@ -99,9 +98,9 @@ pub(super) fn check_others(known: &[Entry], container: &str, state: &str, ports:
     for entry in known.iter().filter(|entry| entry.container != container || entry.state != state) {
         if let Some((wanted, _)) = common(ports, &entry.all_ports()) {
             return Err(Error::Refused(format!(
-                "container {} has some of the ports {} already",
+                "container {} has some of the ports [{}] already",
                 entry.container,
-                list(std::slice::from_ref(wanted))
+                show(wanted)
             )));
         }
     }

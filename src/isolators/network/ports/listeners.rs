@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use super::set::PortSet;
 use crate::error::Result;
 use crate::netlink::Socket;
-use crate::netlink::diag::{Family, TcpSocket, TcpState, tcp};
+use crate::netlink::diag::{TcpSocket, TcpState, tcp_of_both};
 use crate::proc::{OpenSocket, Proc, Stat};
 
 /// What was found.
@@ -28,17 +28,10 @@ pub(super) struct Found {
 /// # Errors
 /// The kernel's.
 pub(super) fn all() -> Result<Option<Vec<TcpSocket>>> {
-    let mut socket = Socket::diag()?;
-    let mut found = match tcp(&mut socket, Family::V4, &[TcpState::Listen]) {
-        Err(e) if e.errno() == Some(libc::ENOENT) => return Ok(None),
-        found => found?,
-    };
-    // A kernel may have no IPv6.
-    match tcp(&mut socket, Family::V6, &[TcpState::Listen]) {
-        Err(e) if e.errno() == Some(libc::ENOENT) => {}
-        more => found.extend(more?),
+    match tcp_of_both(&mut Socket::diag()?, &[TcpState::Listen]) {
+        Err(e) if e.errno() == Some(libc::ENOENT) => Ok(None),
+        found => found.map(Some),
     }
-    Ok(Some(found))
 }
 
 /// How a container's processes are looked at.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::error::Result;
 use crate::netlink::Socket;
-use crate::netlink::diag::{Family, TcpSocket, TcpState, tcp};
+use crate::netlink::diag::{TcpSocket, TcpState, tcp_of_both};
 use crate::protocol::mesos::ResourceStatistics;
 
 /// From the texts of /proc/net/sockstat and /proc/net/sockstat6, whose price does not depend on how many there are. As the
@@ -32,14 +32,7 @@ fn value(text: &str, line: &str, name: &str) -> Option<u64> {
 /// # Errors
 /// ENOENT where the kernel lacks tcp_diag; those of the namespace, see [`Socket::diag_in`].
 pub fn established(namespace: BorrowedFd<'_>) -> Result<Vec<TcpSocket>> {
-    let mut socket = Socket::diag_in(namespace)?;
-    let mut all = tcp(&mut socket, Family::V4, &[TcpState::Established])?;
-    match tcp(&mut socket, Family::V6, &[TcpState::Established]) {
-        // A kernel may have no IPv6.
-        Err(e) if e.errno() == Some(libc::ENOENT) => {}
-        more => all.extend(more?),
-    }
-    Ok(all)
+    tcp_of_both(&mut Socket::diag_in(namespace)?, &[TcpState::Established])
 }
 
 /// Percentiles of the round-trip times of connections that leave the container: those by loopback, and with its own
