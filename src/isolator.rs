@@ -58,7 +58,7 @@ use crate::container::{ContainerDir, ContainerId};
 use crate::error::{Error, Result};
 use crate::launcher::{Account, Cgroups};
 use crate::proc::Proc;
-use crate::protocol::mesos::containerizer::Launch;
+use crate::protocol::mesos::containerizer::{Launch, Termination};
 use crate::protocol::mesos::{ContainerInfo, Resource, ResourceStatistics};
 use crate::protocol::state::Process;
 
@@ -95,6 +95,8 @@ pub struct Container<'a> {
     pub adopted: bool,
     /// Its cgroups.
     pub cgroups: &'a Cgroups,
+    /// How it ended, in the `cleanup` that follows an end. None before, and in one that follows a launch that failed.
+    pub ended: Option<&'a Termination>,
     /// Its state directory; None in tests of a single isolator.
     pub state: Option<&'a ContainerDir>,
     /// Where to read about processes.

@@ -25,7 +25,12 @@ impl Set {
     /// # Errors
     /// An unknown name, with the known ones.
     pub fn new(names: &[String], settings: &Settings) -> Result<Set> {
-        Ok(Set { list: make(names, settings)?, said: Cell::new(false) })
+        Ok(Set::of(make(names, settings)?))
+    }
+
+    /// These, in this order.
+    pub fn of(list: Vec<Box<dyn Isolator>>) -> Set {
+        Set { list, said: Cell::new(false) }
     }
 
     /// The names, aliases resolved.

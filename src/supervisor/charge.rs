@@ -65,6 +65,7 @@ impl Charge {
             owner: &self.checkpoint.owner,
             adopted: self.checkpoint.adopted(),
             cgroups: &self.cgroups,
+            ended: None,
             state: Some(&self.dir),
             proc: &self.proc,
             members: OnceCell::new(),

@@ -9,7 +9,7 @@ use crate::cgroup::{Hierarchies, MOUNTINFO};
 use crate::config::Config;
 use crate::container::{ContainerDir, Lock, STATE_VERSION};
 use crate::error::Result;
-use crate::isolator::Limitation;
+use crate::isolator::{Container, Limitation};
 use crate::launcher::{Cgroups, Killed, kill_descendants, kill_first, kill_in_cgroups, kill_strangers};
 use crate::proc::Proc;
 use crate::protocol::mesos::TaskState;
@@ -118,9 +118,10 @@ fn kill_all(charge: &Charge, outcome: &mut Outcome, mut gave_up: impl FnMut(&str
     }
 }
 
-fn clean_up(charge: &Charge) {
+fn clean_up(charge: &Charge, ended: Option<&Termination>) {
     let resources = charge.resources();
-    charge.set.cleanup(&charge.dir, &charge.running(&resources), |e| charge.dir.log(&e));
+    let container = Container { ended, ..charge.running(&resources) };
+    charge.set.cleanup(&charge.dir, &container, |e| charge.dir.log(&e));
     charge.cgroups.remove(Instant::now() + REMOVING, |e| charge.dir.log(&e));
 }
 
@@ -141,7 +142,7 @@ pub fn end(charge: &Charge, outcome: &mut Outcome, stranger: Option<&Pidfd>) {
     }
     // An update under way could make anew what is cleaned up; the next one finds the container gone.
     let _lock = Lock::take(charge.dir.path());
-    clean_up(charge);
+    clean_up(charge, Some(&outcome.termination()));
     loop {
         match charge.dir.finish(&record(charge, outcome)) {
             Ok(()) => return,
@@ -184,7 +185,7 @@ pub fn end_damaged(dir: &ContainerDir, config: &Config, proc: &Proc) -> String {
 pub fn undo(charge: &Charge, gave_up: impl FnMut(&str)) -> Result<()> {
     kill_all(charge, &mut Outcome::default(), gave_up);
     let _lock = Lock::take(charge.dir.path());
-    clean_up(charge);
+    clean_up(charge, None);
     charge.dir.remove()
 }
 

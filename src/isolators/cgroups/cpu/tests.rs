@@ -50,6 +50,7 @@ impl Host {
             owner: &Process::default(),
             adopted: false,
             cgroups: &self.cgroups,
+            ended: None,
             state: None,
             proc: &Proc::default(),
             members: OnceCell::new(),

@@ -39,6 +39,7 @@ fn of(resources: &[Resource]) -> Result<Vec<Quota>> {
         owner: &Process::default(),
         adopted: false,
         cgroups: &Cgroups::default(),
+        ended: None,
         state: None,
         proc: &Proc::default(),
         members: OnceCell::new(),

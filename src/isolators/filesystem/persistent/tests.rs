@@ -50,6 +50,7 @@ impl Host {
             owner: &Process::default(),
             adopted: false,
             cgroups: &Cgroups::default(),
+            ended: None,
             state: None,
             proc: &Proc::default(),
             members: OnceCell::new(),

@@ -29,6 +29,7 @@ fn with<T>(resources: Option<&str>, call: impl FnOnce(&Container<'_>) -> T) -> T
         owner: &Process::default(),
         adopted: false,
         cgroups: &Cgroups::default(),
+        ended: None,
         state: None,
         proc: &Proc::default(),
         members: OnceCell::new(),
