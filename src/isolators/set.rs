@@ -10,6 +10,7 @@ use crate::container::ContainerDir;
 use crate::error::Result;
 use crate::isolator::{Container, Isolator, Limitation, Preparation, Watch, Watched, in_call};
 use crate::protocol::mesos::ResourceStatistics;
+use crate::protocol::state::Described;
 use crate::step::step;
 
 /// The isolators of one container, in the order of `--isolation`.
@@ -55,6 +56,14 @@ impl Set {
     pub fn controllers(&self) -> Vec<(String, &'static str)> {
         let each = self.list.iter().flat_map(|i| i.controllers().iter().map(|c| (i.name().to_owned(), *c)));
         each.collect()
+    }
+
+    /// What they have found out about themselves.
+    pub fn described(&self) -> Vec<Described> {
+        let one = |i: &Box<dyn Isolator>| {
+            i.described().map(|description| Described { isolator: i.name().to_owned(), description })
+        };
+        self.list.iter().filter_map(one).collect()
     }
 
     /// Plans and prepares one after the other; each one's facts are on disk before it makes anything.
