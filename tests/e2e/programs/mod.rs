@@ -1,5 +1,10 @@
 //! Isolators that are programs of the operator's own: the trait's shape, proven out of process.
 
+mod hooks;
+mod json;
+mod prepared;
+mod trouble;
+
 use std::fs;
 use std::time::{Duration, Instant};
 
