@@ -82,13 +82,13 @@ impl Watching {
 
     fn limited(&mut self) -> Result<Watched> {
         let reply = reply("watch", &std::mem::take(&mut self.answer))?;
-        match reply.error {
-            Some(error) => Ok(Watched::Limited(Limitation {
+        Ok(match reply.error {
+            Some(error) => Watched::Limited(Limitation {
                 message: one_line(&error),
                 reason: reply.reason.unwrap_or(REASON_CONTAINER_LIMITATION),
-            })),
-            None => Err(Error::Refused("a reply without an error, which says nothing".into())),
-        }
+            }),
+            None => Watched::Done,
+        })
     }
 
     fn stderr(&mut self, name: &str, container: &Container<'_>, file: &mut File) -> Result<Watched> {
