@@ -187,6 +187,11 @@ impl AtMostOne {
 /// The isolators that give persistent volumes to containers.
 pub const KEEP_VOLUMES: &[&str] = filesystem::KEEP_VOLUMES;
 
+/// Whether an isolator is, or has, programs of the operator's.
+fn starts_programs(isolator: &str) -> bool {
+    isolator.starts_with(PROGRAM) || isolator == hooks::NAME
+}
+
 /// Whether volumes can be had with this `--isolation`.
 pub fn takes_volumes(isolation: &[String]) -> bool {
     isolation.iter().any(|name| filesystem::TAKE_VOLUMES.contains(&name.as_str()))

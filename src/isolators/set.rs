@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::os::fd::BorrowedFd;
 
-use super::{Settings, make};
+use super::{Settings, make, starts_programs};
 use crate::config::IdRange;
 use crate::container::ContainerDir;
 use crate::error::Result;
@@ -42,6 +42,12 @@ impl Set {
     /// The ids of the host that the container's ids are, if one of them gives it others.
     pub fn ids(&self) -> Option<IdRange> {
         self.list.iter().find_map(|i| i.ids())
+    }
+
+    /// Whether one of them starts programs of the operator's, by whichever process calls it. They have the container's id in their
+    /// environment.
+    pub fn starts_programs(&self) -> bool {
+        self.list.iter().any(|i| starts_programs(i.name()))
     }
 
     /// Whether this host can do all of it.
