@@ -133,6 +133,26 @@ impl Container<'_> {
         }
     }
 
+    /// What it was asked for with, in `plan`, `prepare` and `isolate`.
+    ///
+    /// # Errors
+    /// In a later call.
+    pub fn asked(&self) -> Result<Asked<'_>> {
+        self.asked.ok_or_else(|| Error::refused("what the container was asked for with is not known in this call"))
+    }
+
+    /// `--runtime_dir`, or what is usual for who runs this: only its owner may enter it, and what lies there is over with the
+    /// boot, as containers are. A directory in it, called like the isolator without a slash, is the place for what the
+    /// containers of all agents of this host share: who has which device.
+    ///
+    /// # Errors
+    /// In tests of a single isolator, without a state directory.
+    pub fn runtime_dir(&self) -> Result<&Path> {
+        // `<runtime_dir>/<agent>/<boot>/live/<id>` is where a container's state is.
+        let above = self.state.and_then(|state| state.path().ancestors().nth(4));
+        above.ok_or_else(|| Error::refused("the container has no state directory"))
+    }
+
     /// What the isolator of this name has published with [`Watched::Figures`]; None when it has not yet.
     ///
     /// # Errors
