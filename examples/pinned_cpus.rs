@@ -44,8 +44,8 @@ fn main() -> ExitCode {
     Ecp::builder().isolator(NAME, |_settings| Box::new(PinnedCpus)).run()
 }
 
-/// It has no fields: every call may be made by another process.
-struct PinnedCpus;
+/// The isolator. It has no fields: every call may be made by another process.
+pub struct PinnedCpus;
 
 impl Isolator for PinnedCpus {
     fn name(&self) -> &str {

@@ -4,7 +4,8 @@ use std::{fs::File, os::fd::AsFd, path::Path, process::ExitCode};
 use mesos_ecp::paths::{Beneath, Owner};
 use mesos_ecp::prelude::*;
 
-struct Tmpdir;
+/// The isolator.
+pub struct Tmpdir;
 
 impl Isolator for Tmpdir {
     fn name(&self) -> &str {
