@@ -42,7 +42,8 @@ fn build(profile: &Path) -> Result<(), String> {
     command.args(["--profile", if named == "debug" { "dev" } else { named }]);
     // What cargo says to these tests of their package is not said to a build, which would therefore be another one.
     for (name, _) in std::env::vars_os() {
-        if name.as_encoded_bytes().starts_with(b"CARGO_") && !OPERATORS.iter().any(|kept| name == *kept) {
+        let is_cargos = name == "OUT_DIR" || name.as_encoded_bytes().starts_with(b"CARGO_");
+        if is_cargos && !OPERATORS.iter().any(|kept| name == *kept) {
             command.env_remove(name);
         }
     }

@@ -68,9 +68,9 @@ fn its_helpers_are_beside_it() {
     let with_init = || Agent::builder().example("tmpdir").flag(isolation).flag("--pid1=init");
     let agent = with_init().helpers_beside().build();
     let container = agent.task(&format!("echo $TMPDIR > seen; {AWAIT_GO}; exit 3")).launch();
-    let names: Vec<String> = agent.processes().into_iter().map(|process: Process| process.name).collect();
-    assert!(names.iter().any(|name| name == "mesos-ecp-init"), "{names:?}");
-    assert!(names.iter().any(|name| name == "tmpdir"), "the supervisor: {names:?}");
+    let parent = |pid| Process::find(Process::find(pid).unwrap().parent).unwrap();
+    let init = parent(container.first_pid());
+    assert_eq!((init.name.as_str(), parent(init.pid).name.as_str()), ("mesos-ecp-init", "tmpdir"));
     assert_eq!(Path::new(&container.line("seen")), container.path("tmp"));
     container.go();
     container.complete().assert_status(3 << 8);
