@@ -258,3 +258,104 @@ fn parse(text: &str) -> Option<Vec<usize>> {
     cpus.dedup();
     Some(cpus)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn slots(cpus: &str) -> (tempfile::TempDir, Slots) {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("cpus"), cpus).unwrap();
+        let slots = Slots(dir.path().to_path_buf());
+        (dir, slots)
+    }
+
+    #[test]
+    fn each_cpu_has_one_holder_who_is_named_to_others() {
+        let (_dir, slots) = slots("2-4\n");
+        assert_eq!(slots.take("a", 2, &[]).unwrap(), [2, 3]);
+        let error = slots.take("b", 2, &[]).unwrap_err().to_string();
+        assert!(
+            error.contains("b needs 2") && error.contains("there are 1 for it: CPU 2 is a's, CPU 3 is a's"),
+            "{error}"
+        );
+        assert_eq!(slots.taken().unwrap().len(), 2, "what does not do is not taken");
+        assert_eq!(slots.take("b", 1, &[]).unwrap(), [4]);
+        slots.free_all_but("a", &[]).unwrap();
+        slots.free_all_but("a", &[]).unwrap();
+        assert_eq!(slots.taken().unwrap(), BTreeMap::from([(4, "b".to_owned())]));
+        assert_eq!(slots.take("c", 2, &[]).unwrap(), [2, 3]);
+    }
+
+    #[test]
+    fn who_has_some_keeps_them_and_gets_back_those_of_before() {
+        let (dir, slots) = slots("0-7");
+        symlink("a", dir.path().join("5")).unwrap();
+        assert_eq!(slots.take("a", 3, &[3, 5]).unwrap(), [0, 3, 5], "half made, and one that was removed");
+        assert_eq!(slots.take("a", 1, &[0, 3, 5]).unwrap(), [0]);
+        assert_eq!(slots.taken().unwrap().len(), 3, "not freed before its threads are elsewhere");
+        slots.free_all_but("a", &[0]).unwrap();
+        assert_eq!(slots.taken().unwrap(), BTreeMap::from([(0, "a".to_owned())]));
+    }
+
+    #[test]
+    fn of_many_at_once_as_many_win_as_there_are_pairs() {
+        let (_dir, slots) = slots("0-6");
+        let slots = &slots;
+        let won = std::thread::scope(|scope| {
+            let each = |n: usize| scope.spawn(move || slots.take(&format!("c{n}"), 2, &[]).is_ok());
+            let all: Vec<_> = (0..8).map(each).collect();
+            all.into_iter().filter_map(|thread| thread.join().ok()).filter(|won| *won).count()
+        });
+        assert_eq!((won, slots.taken().unwrap().len()), (3, 6));
+    }
+
+    #[test]
+    fn nothing_made_is_nothing_to_undo() {
+        let dir = tempfile::tempdir().unwrap();
+        let slots = Slots(dir.path().join("missing"));
+        slots.free_all_but("a", &[]).unwrap();
+        assert!(slots.taken().unwrap().is_empty() && !slots.0.exists());
+        let own = slots.all().unwrap();
+        assert!(!own.is_empty(), "those of this process");
+        slots.take("a", 1, &[]).unwrap();
+        assert_eq!(fs::read_link(slots.0.join(own[0].to_string())).unwrap().to_str(), Some("a"));
+    }
+
+    #[test]
+    fn lists_and_facts() {
+        assert_eq!(parse("4,0-2,2\n"), Some(vec![0, 1, 2, 4]));
+        for wrong in ["", "a", "3-1", "0-", "-1", "1,,2", "0-99999999"] {
+            assert_eq!(parse(wrong), None, "{wrong}");
+        }
+        assert_eq!(read_facts(&show(&[3, 5]).into_bytes()).unwrap(), [3, 5]);
+        read_facts(&vec![0xff]).unwrap_err();
+        let (_dir, slots) = slots("all of them");
+        assert!(slots.take("a", 1, &[]).unwrap_err().to_string().ends_with("cpus: not a list of CPUs"));
+    }
+
+    #[test]
+    fn a_part_of_a_cpu_is_a_whole_one() {
+        for (cpus, whole) in [("0.1", 1), ("1", 1), ("1.2", 2), ("3.0000000001", 3)] {
+            let resources = mesos_ecp::protocol::resources::text::parse(&format!("cpus:{cpus}")).unwrap();
+            assert_eq!(wanted(&resources), whole, "{cpus}");
+        }
+        assert_eq!(wanted(&[]), 1);
+    }
+
+    #[test]
+    fn a_thread_is_pinned_and_one_that_is_gone_is_no_matter() {
+        let before = sched_getaffinity(Pid::from_raw(0)).unwrap();
+        let one: Vec<usize> = members(&before).take(1).collect();
+        std::thread::spawn(move || {
+            assert!(pin(0, &set_of(&one).unwrap()).unwrap());
+            assert_eq!(sched_getaffinity(Pid::from_raw(0)).unwrap(), set_of(&one).unwrap());
+        })
+        .join()
+        .unwrap();
+        assert!(!pin(i32::MAX, &before).unwrap());
+        let error = pin(0, &set_of(&[CpuSet::count() - 1]).unwrap()).unwrap_err().to_string();
+        assert!(error.contains("is it there, and online?"), "{error}");
+    }
+}
