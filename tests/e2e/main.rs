@@ -24,6 +24,7 @@ mod fetching_users;
 mod filesystem;
 mod fixtures;
 mod full_disk;
+mod guide;
 mod inside;
 mod json;
 mod known_failures;
