@@ -50,7 +50,6 @@ pub enum Ecp {}
 
 impl Ecp {
     /// Begins with the built-in isolators.
-    #[must_use]
     pub fn builder() -> Builder {
         Builder { own: Vec::new() }
     }
