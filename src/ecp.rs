@@ -7,14 +7,14 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::panic;
-use std::process::{self, ExitCode};
+use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
 
 use crate::cli::{self, Invocation};
 use crate::isolator::Isolator;
 use crate::isolators::{Own, Settings, register};
-use crate::{agent, run as container, verbs};
+use crate::{agent, run as container, sys, verbs};
 
 /// A containerizer program of one's own: all that `mesos-ecp` is, with further isolators.
 ///
@@ -82,17 +82,14 @@ impl Builder {
     /// Does what this process's arguments ask for, and returns its exit code, for `main` to return. To be called once, at the
     /// beginning of `main`, with one thread: verbs fork.
     ///
-    /// A panic ends the process at once, as with `panic = "abort"`: nothing may be unwound in a forked process. A supervisor's
-    /// death is recovered from as any other.
+    /// A panic ends the process at once, as with `panic = "abort"`: nothing may be unwound in a forked process. What it says
+    /// goes to standard error and, from a supervisor, into the log of the container's state; such a death is recovered from as any
+    /// other.
     ///
     /// Names that are refused or stand twice make every call fail and say so.
     #[must_use = "the exit code is what the agent goes by"]
     pub fn run(self) -> ExitCode {
-        let report = panic::take_hook();
-        panic::set_hook(Box::new(move |panic| {
-            report(panic);
-            process::abort()
-        }));
+        panic::set_hook(Box::new(|panic| sys::die(&format!("mesos-ecp: {panic}"))));
         ExitCode::from(code(self.own) as u8)
     }
 }
