@@ -164,12 +164,19 @@ impl From<JsonError> for Error {
 }
 
 impl Error {
-    /// For `map_err` after a call on a path.
+    /// For everything that the others are not for: what was asked for, why it cannot be, and what to do, in one line without a
+    /// full stop.
+    pub fn refused(why: impl Into<String>) -> Error {
+        Error::Refused(why.into())
+    }
+
+    /// For `map_err` after a call on a path. `operation` is what was tried, as the words after "cannot".
     pub fn path(operation: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Error {
         move |source| Error::Path { operation, path: path.as_ref().to_path_buf(), source }
     }
 
-    /// For `map_err` after a call without a path. Takes what nix and std return.
+    /// For `map_err` after a call without a path. Takes what nix and std return. `operation` is what was tried, as the words
+    /// after "cannot".
     pub fn system<E: Into<io::Error>>(operation: &'static str) -> impl FnOnce(E) -> Error {
         move |source| Error::System { operation, source: source.into() }
     }

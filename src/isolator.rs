@@ -1,27 +1,48 @@
 //! What an isolator is: the contract between the containerizer and everything that confines or measures a container.
 //!
 //! # The calls in the life of a container
-//! | call | in which process | what is already true |
-//! |--|--|--|
-//! | [`probe`](Isolator::probe) | launch | nothing of the container exists |
-//! | [`controllers`](Isolator::controllers) | launch | nothing of the container exists |
-//! | [`plan`](Isolator::plan) | the supervisor | the container's state directory exists; nothing else |
-//! | [`prepare`](Isolator::prepare) | the supervisor | the facts that `plan` returned are stored; the container's cgroups exist, with nothing in them |
-//! | [`isolate`](Isolator::isolate) | the supervisor | the first process exists; it is in its cgroups, has its session, output and user, and is held: it has executed nothing |
-//! | [`watch`](Isolator::watch) | the supervisor, or who takes over from it | the command runs |
-//! | [`update`](Isolator::update) | update, under the container's lock | the command runs, or has just ended |
-//! | [`usage`](Isolator::usage) | usage, without a lock | the command runs, or has just ended |
-//! | [`recover`](Isolator::recover) | who takes over from a dead supervisor | the command may run |
-//! | [`verdict`](Isolator::verdict) | the supervisor, or who took over from it | the first process has ended, or somebody asked for the end |
-//! | [`cleanup`](Isolator::cleanup) | whoever ends the container | all its processes are gone; its cgroups still exist |
+//! | call | in which process | what is already true | how often |
+//! |--|--|--|--|
+//! | [`probe`](Isolator::probe) | launch, and `config` | nothing of the container exists | once, before all others |
+//! | [`described`](Isolator::described), [`controllers`](Isolator::controllers) | launch | nothing of the container exists | once, after `probe` |
+//! | [`plan`](Isolator::plan) | the supervisor | the container's state directory exists; nothing else | once |
+//! | [`prepare`](Isolator::prepare) | the supervisor | the facts that `plan` returned are stored; the container's cgroups exist, with nothing in them | once |
+//! | [`isolate`](Isolator::isolate) | the supervisor | the first process exists; it is in its cgroups, has its session, output and user, and is held: it has executed nothing | once |
+//! | [`watch`](Isolator::watch) | the supervisor, or who takes over from it | the command runs | once by each of these |
+//! | [`ready`](Isolator::ready) | who called `watch` | the command runs, or has just ended | for each look at a descriptor that is ready |
+//! | [`update`](Isolator::update) | update, under the container's lock | the command runs, or has just ended | any number, one after the other, also with nothing changed |
+//! | [`usage`](Isolator::usage) | usage, without a lock | the command runs, or has just ended | any number, several at once, beside any other call |
+//! | [`recover`](Isolator::recover) | who takes over from a dead supervisor | the command may run | once by each of these, before `watch` |
+//! | [`verdict`](Isolator::verdict) | the supervisor, or who took over from it | the first process has ended, or somebody asked for the end | at most once by each of these |
+//! | [`cleanup`](Isolator::cleanup) | whoever ends the container, under its lock | all its processes are gone; its cgroups still exist | at least once |
 //!
-//! `plan`, `prepare` and `isolate` go in the order of `--isolation`, `cleanup` in the reverse.
+//! `plan`, `prepare` and `isolate` go in the order of `--isolation`, `cleanup` in the reverse. `plan` and `prepare` of one isolator follow
+//! each other; then it is the turn of the next one.
+//!
+//! [`name`](Isolator::name), [`ids`](Isolator::ids) and [`measures`](Isolator::measures) may be called at any time and always say the same.
+//!
+//! # The processes
+//! Each of them belongs to this program and has one thread; launch, update and usage are called by the agent, which waits for
+//! them, the supervisor and who takes over from it are forked. They run as the agent's account, mostly root. For a call this means:
+//! * **It may be cut short anywhere by SIGKILL**, between any two of its system calls. After one of the launch follows `cleanup`, after one of an update
+//!   perhaps another update, `recover`, or `cleanup`. There is no way to be told first.
+//! * It starts no threads: a process with several cannot fork, and verbs fork. A child that it starts it also waits for before it
+//!   returns; the supervisor reaps whatever it finds, as its own children or the container's.
+//! * Standard output is the verb's answer to the agent. What there is to say goes into an error.
+//! * Nothing limits its time. As long as it takes, the agent's call takes, or the supervisor does not see the container's end; agents
+//!   ask for `usage` every second. What waits for somebody else gives up some time.
+//! * The environment may hold what a task wanted to be there, so nothing is gone by that: what an operator says stands in the
+//!   [`Settings`](crate::isolators::Settings), or in a file that only root can write.
+//! * The sandbox is the task's. What is in it may be a link to anywhere, and may change while it is looked at: [`crate::paths`].
+//! * A panic ends the process, like SIGKILL.
 //!
 //! # No memory
-//! Each call may happen in another process, so an isolator keeps nothing in itself between them. What it cannot derive from
+//! Each call may happen in another process, and each process makes its own instance; so an isolator keeps nothing in itself
+//! between calls. What it cannot derive from
 //! the container's id it returns as *facts*, opaque bytes that are stored in the container's state directory and handed to
 //! every later call. `plan` makes nothing: it only returns the facts that say what `prepare` is going to make, so that
-//! they are on disk before the thing exists and whoever comes after a crash can undo it. Only `watch`, `ready` and what else
+//! they are on disk before the thing exists and whoever comes after a crash can undo it. Who can find what belongs to a container by its id
+//! alone, as one that writes the id on whatever it takes, needs no such facts, and may return others from `prepare`. Only `watch`, `ready` and what else
 //! the same process calls may share more: what belongs to the descriptors, which die with that process, too.
 //!
 //! What `usage` shows and only the supervisor can know (it watches for it) is published: [`Watched::Figures`] stores it,
@@ -133,6 +154,26 @@ impl Container<'_> {
         }
     }
 
+    /// What it was asked for with, in `plan`, `prepare` and `isolate`.
+    ///
+    /// # Errors
+    /// In a later call.
+    pub fn asked(&self) -> Result<Asked<'_>> {
+        self.asked.ok_or_else(|| Error::refused("what the container was asked for with is not known in this call"))
+    }
+
+    /// `--runtime_dir`, or what is usual for who runs this: only its owner may enter it, and what lies there is over with the
+    /// boot, as containers are. A directory in it, called like the isolator without a slash, is the place for what the
+    /// containers of all agents of this host share: who has which device.
+    ///
+    /// # Errors
+    /// In tests of a single isolator, without a state directory.
+    pub fn runtime_dir(&self) -> Result<&Path> {
+        // `<runtime_dir>/<agent>/<boot>/live/<id>` is where a container's state is.
+        let above = self.state.and_then(|state| state.path().ancestors().nth(4));
+        above.ok_or_else(|| Error::refused("the container has no state directory"))
+    }
+
     /// What the isolator of this name has published with [`Watched::Figures`]; None when it has not yet.
     ///
     /// # Errors
@@ -173,9 +214,12 @@ pub enum Watched {
     Limited(Limitation),
 }
 
-/// One isolator. See the [module](self) for who calls what when.
+/// One isolator. See the [module](self) for who calls what when, and in which process.
+///
+/// All calls but [`name`](Isolator::name) have an answer that is right for an isolator that does nothing. Errors are made by
+/// [`Error::refused`], [`Error::path`] and [`Error::system`]; the isolator's name and the call are put in front of them.
 pub trait Isolator {
-    /// The name in `--isolation`.
+    /// The name in `--isolation`. The state of containers has it as well: another one is another isolator.
     fn name(&self) -> &str;
 
     /// The cgroup controllers that it works with, named as in v1 (`memory`, `cpuacct`, `blkio`, ...). The launch is refused
@@ -196,7 +240,8 @@ pub trait Isolator {
         None
     }
 
-    /// Whether this host can do it, beyond having the controllers.
+    /// Whether this host can do it, beyond having the controllers: what would make every launch fail. Makes nothing, and holds no
+    /// lock when it returns; launches go on beside it.
     ///
     /// # Errors
     /// Why not, and what to do. The launch is then refused before anything is made.
@@ -204,23 +249,26 @@ pub trait Isolator {
         Ok(())
     }
 
-    /// Says what will be made. Makes nothing.
+    /// Says what will be made. Makes nothing, and takes nothing: what is returned is on disk before `prepare` is called with it.
+    /// Without this, the facts are empty.
     ///
     /// # Errors
-    /// When this container cannot be isolated.
+    /// When this container cannot be isolated. Fails the launch; `cleanup` follows, with empty facts.
     fn plan(&self, _container: &Container<'_>) -> Result<Facts> {
         Ok(Facts::new())
     }
 
-    /// Makes what the container needs before its first process.
+    /// Makes what the container needs before its first process, and says what the launcher shall do for it. Facts in the
+    /// [`Preparation`] replace those of `plan` when this has returned: a crash before that leaves `cleanup` with the old ones.
     ///
     /// # Errors
-    /// Fails the launch; `cleanup` follows.
+    /// Fails the launch; `cleanup` follows, with the facts of `plan`.
     fn prepare(&self, _container: &Container<'_>, _facts: &Facts) -> Result<Preparation> {
         Ok(Preparation::default())
     }
 
-    /// Puts the held first process under control.
+    /// Puts the held first process under control. It has one thread, and what is done to it holds for all that it starts. It may
+    /// be gone (somebody killed it): that is an error like any other.
     ///
     /// # Errors
     /// Fails the launch; `cleanup` follows.
@@ -245,10 +293,12 @@ pub trait Isolator {
         Ok(Watched::Done)
     }
 
-    /// Applies new resources. Called one after the other for a container. Returns new facts, or None for the old ones.
+    /// Applies new resources: [`Container::resources`](field@Container::resources) has all that count from now on, stored already.
+    /// Called one after the other for a container, perhaps with nothing changed, perhaps after one that was killed half way. Returns
+    /// new facts, stored when this has returned, or None for the old ones.
     ///
     /// # Errors
-    /// The agent destroys the container.
+    /// The agent destroys the container. Isolators behind this one in the list are not asked.
     fn update(&self, _container: &Container<'_>, _facts: &Facts) -> Result<Option<Facts>> {
         Ok(None)
     }
@@ -258,18 +308,22 @@ pub trait Isolator {
         true
     }
 
-    /// Fills in what this isolator measures. Several calls may run at once.
+    /// Fills in what this isolator measures; what isolators before it in the list have filled in stands there. Several calls may
+    /// run at once, and beside any other call, `cleanup` among them: it changes nothing, and what it reads may be half there. To be done within a
+    /// millisecond or two.
     ///
     /// # Errors
-    /// This isolator's part is missing in the sample.
+    /// This isolator's part is missing in the sample; the others' stand.
     fn usage(&self, _container: &Container<'_>, _facts: &Facts, _statistics: &mut ResourceStatistics) -> Result<()> {
         Ok(())
     }
 
-    /// Makes sure after a take-over that what was made is still in order. Returns new facts, or None for the old ones.
+    /// Makes sure after a take-over that what was made is still in order, and ends what an update had begun when it was killed: the
+    /// [resources](Container::resources()) in force may be newer than the facts. Only for containers whose launch succeeded. Returns
+    /// new facts, or None for the old ones.
     ///
     /// # Errors
-    /// Logged; the container goes on.
+    /// Logged in the container's state; the container goes on.
     fn recover(&self, _container: &Container<'_>, _facts: &Facts) -> Result<Option<Facts>> {
         Ok(None)
     }
@@ -283,7 +337,9 @@ pub trait Isolator {
         Ok(None)
     }
 
-    /// Undoes whatever was made, as far as it was made.
+    /// Undoes whatever was made, as far as it was made: all, a part, or nothing; also where neither `plan` nor `prepare` was ever
+    /// called, and what an earlier `cleanup` has undone. A thing that is not there any more is no error, and one of another container is
+    /// left alone. [`Container::ended`] says how the container ended.
     ///
     /// # Errors
     /// Logged; the other isolators are still cleaned up.

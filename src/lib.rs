@@ -1,8 +1,13 @@
 //! The library behind `mesos-ecp`, an external containerizer program for Mesos agents, and a kit for isolators.
 //!
 //! The rooms, from the top down; imports point downwards only:
-//! [`run`] → [`cli`], [`verbs`] → [`agent`], [`supervisor`] → [`isolators`] → [`isolator`] → [`launcher`], [`fetcher`] → [`container`] →
+//! [`ecp`] → [`run`] → [`cli`], [`verbs`] → [`agent`], [`supervisor`] → [`isolators`] → [`isolator`] → [`launcher`], [`fetcher`] → [`container`] →
 //! [`cgroup`], [`config`], [`view`], [`paths`], [`netlink`], [`proc`], [`protocol`] → `beside`, [`step`], [`weaken`], [`error`], [`sys`].
+//!
+//! Who writes an isolator begins with [`isolator`], the contract, and with [`Ecp`], which makes a program of it; [`prelude`] has
+//! what all need. Types of the crates [`libc`] and [`nix`] stand in the contract here and there, and come with the versions
+//! that are meant: `mesos_ecp::nix`.
+//!
 //! Every unsafe line stands in [`sys`]; all other modules forbid unsafe code.
 #![deny(unsafe_code)]
 
@@ -13,6 +18,7 @@ pub mod cli;
 pub mod config;
 pub mod container;
 pub mod du;
+pub mod ecp;
 pub mod error;
 pub mod fetcher;
 pub mod isolator;
@@ -20,6 +26,7 @@ pub mod isolators;
 pub mod launcher;
 pub mod netlink;
 pub mod paths;
+pub mod prelude;
 pub mod proc;
 pub mod protocol;
 pub mod run;
@@ -30,3 +37,6 @@ pub mod sys;
 pub mod verbs;
 pub mod view;
 pub mod weaken;
+
+pub use ecp::Ecp;
+pub use {libc, nix};

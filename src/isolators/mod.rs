@@ -1,4 +1,5 @@
-//! The built-in isolators, and how a list of names becomes a list of isolators.
+//! The built-in isolators, and how a list of names becomes a list of isolators: of these, of somebody's own ([`crate::Ecp`]), and of
+//! programs.
 #![forbid(unsafe_code)]
 
 mod all;
@@ -12,6 +13,7 @@ pub mod network;
 mod nnp;
 mod posix;
 mod program;
+mod registry;
 mod rlimits;
 mod seccomp;
 mod set;
@@ -27,9 +29,11 @@ use crate::isolator::Isolator;
 use crate::protocol::state::Checkpoint;
 
 pub use capabilities::permitted;
+pub(crate) use registry::{Own, register};
 pub use set::Set;
 
-/// What isolators need to know of the configuration.
+/// What isolators need to know of the configuration: the flags in force, read by the process that makes the isolator. Who ends or
+/// takes over a container may have been called with others than who launched it, so what must not change is a fact.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// `--isolator_dir`.
@@ -221,8 +225,11 @@ fn make_one(name: &str, settings: &Settings) -> Result<Box<dyn Isolator>> {
     if let Some(program) = name.strip_prefix(PROGRAM) {
         return Ok(Box::new(program::Program::new(program, settings)?));
     }
+    if let Some(own) = registry::make(name, settings) {
+        return own;
+    }
     let aliases = ALIASES.iter().map(|(name, _)| *name).chain([ALL]);
-    let known: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).chain(aliases).collect();
+    let known: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).chain(aliases).chain(registry::names()).collect();
     Err(Error::Refused(format!(
         "isolator \"{}\" is not known; known are {} and program/NAME for a program in {}",
         name.escape_default(),

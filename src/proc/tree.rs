@@ -7,6 +7,12 @@ use std::io::{self, Read};
 use super::{Proc, Stat};
 
 impl Proc {
+    /// The threads of `pid`, its first one among them. Empty when it is gone.
+    pub fn threads(&self, pid: i32) -> Vec<i32> {
+        let tasks = fs::read_dir(self.root.join(format!("{pid}/task"))).into_iter().flatten().flatten();
+        tasks.filter_map(|task| task.file_name().to_str()?.parse().ok()).collect()
+    }
+
     /// The children of `pid`: those of each of its threads. Empty when it is gone.
     ///
     /// Reads task/TID/children where the kernel has it (CONFIG_PROC_CHILDREN), else every process's stat line.

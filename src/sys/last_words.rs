@@ -15,7 +15,7 @@ pub fn last_words_to(file: PathBuf) {
 }
 
 /// Ends this process at once, and says why, on standard error and in the file of [`last_words_to`].
-pub(super) fn die(why: &str) -> ! {
+pub fn die(why: &str) -> ! {
     if let Some(place) = PLACE.get() {
         // What cannot be written has no better place to go.
         let _ = OpenOptions::new()

@@ -34,7 +34,7 @@ pub use directory::{Looked, entries, look, lowest_priority};
 pub use fd::{duplicate, trim_heap};
 pub use fork::{Fork, exit_now, fork, reap_child, spawn_grouped};
 pub use ignored::is_ignored;
-pub use last_words::last_words_to;
+pub use last_words::{die, last_words_to};
 pub use namespace::{is_mount_root, join_mounts};
 pub use netlink::{in_network, in_new_network, netlink_socket, netlink_socket_in, network_cookie};
 pub use perf::{PerfCount, PerfCounter, PerfEvent, try_perf_cgroups, try_perf_event};

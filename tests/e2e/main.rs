@@ -16,6 +16,7 @@ mod defaults;
 mod disk;
 mod disk_xfs;
 mod environment;
+mod examples;
 mod fetching;
 mod fetching_cache;
 mod fetching_http;

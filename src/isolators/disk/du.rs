@@ -17,7 +17,7 @@ use super::quota::{Place, quotas, sandbox_limit};
 use super::schedule::Schedule;
 use super::turns::Turns;
 use super::walker::{Measured, Report};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::isolator::{Container, Facts, Isolator, Limitation, Preparation, Watch, Watched};
 use crate::isolators::Settings;
 use crate::protocol::mesos::ResourceStatistics;
@@ -51,7 +51,7 @@ impl Du {
 
     fn begin(&self, container: &Container<'_>, schedule: Schedule, looking: &mut Looking) -> Result<()> {
         let places = quotas(container, self.work_dir.as_deref())?.into_iter().map(|quota| quota.place);
-        looking.walk(places.collect(), Turns::open(&runtime_dir(container)?, schedule.walkers)?)
+        looking.walk(places.collect(), Turns::open(container.runtime_dir()?, schedule.walkers)?)
     }
 
     fn reported(
@@ -112,7 +112,7 @@ impl Isolator for Du {
 
     /// Makes the file of turns while there is room for it.
     fn prepare(&self, container: &Container<'_>, facts: &Facts) -> Result<Preparation> {
-        Turns::open(&runtime_dir(container)?, Schedule::of(facts)?.walkers)?;
+        Turns::open(container.runtime_dir()?, Schedule::of(facts)?.walkers)?;
         Ok(Preparation::default())
     }
 
@@ -160,10 +160,4 @@ impl Isolator for Du {
 fn problem(place: &Place, found: &Measured) -> Option<String> {
     let unread = || format!("{}: some files or directories cannot be looked at and do not count", place.name());
     found.failed.clone().or_else(|| (found.unreadable > 0).then(unread))
-}
-
-/// `<runtime_dir>/<agent>/<boot>/live/<id>` is where a container's state is.
-fn runtime_dir(container: &Container<'_>) -> Result<PathBuf> {
-    let above = container.state.and_then(|state| state.path().ancestors().nth(4));
-    above.map(Path::to_path_buf).ok_or_else(|| Error::Refused("the container has no state directory".into()))
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use super::session::Inherited;
-use super::{Agent, NOBODY, cgroups, install};
+use super::{Agent, NOBODY, cgroups, examples, install};
 
 /// How an [`Agent`] differs from the usual one.
 #[derive(Default)]
@@ -24,6 +24,8 @@ pub struct Builder {
     no_config_flag: bool,
     prefix: String,
     own_fetcher: Option<bool>,
+    example: Option<&'static str>,
+    helpers_beside: bool,
     outside_tmp: bool,
 }
 
@@ -50,6 +52,18 @@ impl Builder {
     /// without.
     pub fn own_fetcher(mut self, installed: bool) -> Self {
         self.own_fetcher = Some(installed);
+        self
+    }
+
+    /// Calls this example in place of `mesos-ecp`.
+    pub fn example(mut self, name: &'static str) -> Self {
+        self.example = Some(name);
+        self
+    }
+
+    /// Runs a copy of the program, with all programs beside it that it may want.
+    pub fn helpers_beside(mut self) -> Self {
+        self.helpers_beside = true;
         self
     }
 
@@ -132,15 +146,19 @@ impl Builder {
         let own_runtime_dir = directory("run").join("ecp");
         let own_work_dir = directory("work");
         let (runtime_dir, other_work_dir) = self.beside.unwrap_or((own_runtime_dir, None));
-        let mut binary = PathBuf::from(env!("CARGO_BIN_EXE_mesos-ecp"));
-        if self.account.is_some() || self.own_fetcher.is_some() {
+        let helpers = PathBuf::from(env!("CARGO_BIN_EXE_mesos-ecp"));
+        let mut binary = self.example.map_or_else(|| helpers.clone(), examples::built);
+        if self.account.is_some() || self.own_fetcher.is_some() || self.helpers_beside {
             // The build directory may be closed to others.
             let copies = directory("bin");
             fs::set_permissions(&copies, fs::Permissions::from_mode(0o700)).unwrap();
-            let copy = copies.join("mesos-ecp");
+            let copy = copies.join(binary.file_name().unwrap());
             install(&binary, &copy);
             if self.own_fetcher != Some(false) {
-                install(&binary.with_file_name("mesos-ecp-fetch"), &copies.join("mesos-ecp-fetch"));
+                install(&helpers.with_file_name("mesos-ecp-fetch"), &copies.join("mesos-ecp-fetch"));
+            }
+            if self.helpers_beside {
+                install(&helpers.with_file_name("mesos-ecp-init"), &copies.join("mesos-ecp-init"));
             }
             binary = copy;
         }

@@ -133,7 +133,7 @@ impl<'a> Container<'a> {
     pub fn processes(&self) -> Vec<Process> {
         let variable = format!("MESOS_CONTAINER_ID={}", self.id);
         let mut processes = self.agent.processes();
-        processes.retain(|process| process.name != "mesos-ecp" && process.environment().contains(&variable));
+        processes.retain(|process| process.name != self.agent.own_name() && process.environment().contains(&variable));
         processes
     }
 

@@ -7,6 +7,7 @@ mod builder;
 pub mod call;
 pub mod cgroups;
 pub mod container;
+mod examples;
 pub mod fixture;
 pub mod messages;
 mod output;
@@ -77,6 +78,12 @@ impl Agent {
 
     pub fn builder() -> Builder {
         Builder::default()
+    }
+
+    /// The name of the program's processes.
+    fn own_name(&self) -> String {
+        // As much of it as the kernel keeps.
+        self.binary.file_name().unwrap().to_str().unwrap().chars().take(15).collect()
     }
 
     /// A call without record and sandbox: add both as the verb needs.
@@ -209,7 +216,7 @@ impl Agent {
         let mut all = Process::all();
         let sessions = self.sessions.lock().unwrap().clone();
         all.retain(|process| {
-            process.name == "mesos-ecp"
+            process.name == self.own_name()
                 && !sessions.contains(&process.session)
                 && (process.command_line().contains(runtime_dir) || process.environment().contains(&variable))
         });
