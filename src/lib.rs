@@ -1,7 +1,7 @@
 //! The library behind `mesos-ecp`, an external containerizer program for Mesos agents, and a kit for isolators.
 //!
 //! The rooms, from the top down; imports point downwards only:
-//! [`run`] → [`cli`], [`verbs`] → [`agent`], [`supervisor`] → [`isolators`] → [`isolator`] → [`launcher`], [`fetcher`] → [`container`] →
+//! [`run`] → [`cli`], [`verbs`] → [`agent`], [`supervisor`], [`testing`] → [`isolators`] → [`isolator`] → [`launcher`], [`fetcher`] → [`container`] →
 //! [`cgroup`], [`config`], [`view`], [`paths`], [`netlink`], [`proc`], [`protocol`] → `beside`, [`step`], [`weaken`], [`error`], [`sys`].
 //! Every unsafe line stands in [`sys`]; all other modules forbid unsafe code.
 #![deny(unsafe_code)]
@@ -27,6 +27,7 @@ pub mod seccomp;
 pub mod step;
 pub mod supervisor;
 pub mod sys;
+pub mod testing;
 pub mod verbs;
 pub mod view;
 pub mod weaken;

@@ -13,7 +13,7 @@ use std::os::fd::AsFd;
 use anyhow::{Context, anyhow};
 use mesos_ecp::agent;
 use mesos_ecp::cli::{self, Invocation};
-use mesos_ecp::{run as container, verbs};
+use mesos_ecp::{run as container, testing, verbs};
 
 /// The exit code.
 fn start() -> i32 {
@@ -48,6 +48,10 @@ fn run(arguments: &[OsString]) -> anyhow::Result<i32> {
         Invocation::Version => say(&format!("{}\n", cli::version()))?,
         Invocation::Config(settings) => {
             verbs::settings_in_force(&settings, &mut output()?).map_err(|e| anyhow!("config: {e}"))?;
+        }
+        Invocation::IsolatorCheck(order) => {
+            let passed = testing::command(&order, &mut output()?).map_err(|e| anyhow!("isolator-check: {e}"))?;
+            return Ok(i32::from(!passed));
         }
         Invocation::NetworkTeardown => verbs::network_teardown().map_err(|e| anyhow!("network: {e}"))?,
         Invocation::Agent(order) => return Err(anyhow::Error::new(agent::run(order)).context("agent")),
