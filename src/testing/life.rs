@@ -483,3 +483,6 @@ impl Drop for Life<'_> {
         let _ = self.dir.remove();
     }
 }
+
+#[cfg(test)]
+mod tests;

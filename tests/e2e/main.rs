@@ -24,6 +24,7 @@ mod filesystem;
 mod fixtures;
 mod full_disk;
 mod inside;
+mod isolator_check;
 mod json;
 mod known_failures;
 mod launching;
