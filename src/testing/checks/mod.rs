@@ -135,6 +135,8 @@ impl Checker {
         let mut all: Vec<(String, Body)> = Vec::new();
         let mut add = |name: &str, body: Body| all.push((name.to_owned(), body));
         add("a whole life", Box::new(life::whole));
+        // What is leaked is missing in all that follow.
+        add(&format!("{} lives in a row", self.lives), Box::new(many::in_a_row));
         add("usage", Box::new(life::usage));
         add("update", Box::new(life::update));
         add("recover", Box::new(life::recover));
@@ -148,7 +150,6 @@ impl Checker {
         for call in CALLS {
             add(&format!("kill -9 in {call}"), Box::new(move |bench| killed::in_the_middle_of(bench, call)));
         }
-        add(&format!("{} lives in a row", self.lives), Box::new(many::in_a_row));
         add("two containers at once", Box::new(many::two_at_once));
         add("facts that are garbage", Box::new(bad::garbage));
         add("facts of another container", Box::new(bad::facts_of_another));

@@ -192,7 +192,7 @@ fn each_fault_is_found_by_the_check_that_is_for_it() {
         (Fault::OddName, "name", "KIND/NAME"),
         (Fault::NotHere, "probe", "there are no slots on this host"),
         (Fault::PlanTakes, "crash after plan", "all 4 slots are taken"),
-        (Fault::Leaks, "6 lives in a row", "container 5 of 6"),
+        (Fault::Leaks, "6 lives in a row", "container 4 of 6"),
         (Fault::SecondCleanup, "cleanup twice", "the second cleanup"),
         (Fault::NeedsFacts, "cleanup of what was never planned", "without any facts"),
         (Fault::NeedsSandbox, "cleanup without the sandbox", "no sandbox"),
@@ -203,7 +203,7 @@ fn each_fault_is_found_by_the_check_that_is_for_it() {
         (Fault::MeasuresInSecret, "usage", "measures()"),
         (Fault::Update, "update", "too few"),
         (Fault::Recover, "crash after update", "not after a crash"),
-        (Fault::HangsAtGarbage, "facts that are garbage", "it hangs in update"),
+        (Fault::HangsAtGarbage, "facts that are garbage", "it hangs in usage"),
         (Fault::DiesOfMuch, "huge resources", "it panicked in plan"),
     ];
     // Each sleeps most of the time.
