@@ -186,8 +186,15 @@ pub trait Isolator {
 
     /// The cgroup controllers that it works with, named as in v1 (`memory`, `cpuacct`, `blkio`, ...). The launch is refused
     /// where the host does not have one of them. Which version it is, [`Cgroups::is_unified`] says.
-    fn controllers(&self) -> &'static [&'static str] {
+    fn controllers(&self) -> &[&'static str] {
         &[]
+    }
+
+    /// What [`probe`](Isolator::probe) has found out about the isolator itself that its later calls need, in a form of its own. Kept
+    /// with the container and handed to who makes the isolator for another call
+    /// ([`Settings::described`](crate::isolators::Settings::described)).
+    fn described(&self) -> Option<Vec<u8>> {
+        None
     }
 
     /// The ids of the host that the container's ids from 0 on are, for one that gives it a [`UserNamespace`].

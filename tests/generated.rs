@@ -102,13 +102,13 @@ fn tables(pool: &DescriptorPool) -> String {
     text
 }
 
-/// What JSON must know: all fields of the agents' messages, and the names of enum values. One line each, so that the program
+/// What JSON must know: all fields of the agents' messages and of those of program isolators, and the names of enum values. One line each, so that the program
 /// holds nothing but a text, which is read only where JSON is asked for.
 fn schema(pool: &DescriptorPool) -> String {
-    let is_the_agents = |package: &str| ["mesos", "mesos.containerizer"].contains(&package);
-    let mut messages: Vec<_> = pool.all_messages().filter(|m| is_the_agents(m.package_name())).collect();
+    let is_spoken = |package: &str| ["mesos", "mesos.containerizer", "mesos_ecp.isolator"].contains(&package);
+    let mut messages: Vec<_> = pool.all_messages().filter(|m| is_spoken(m.package_name())).collect();
     messages.sort_by(|a, b| a.full_name().cmp(b.full_name()));
-    let mut enums: Vec<_> = pool.all_enums().filter(|e| is_the_agents(e.package_name())).collect();
+    let mut enums: Vec<_> = pool.all_enums().filter(|e| is_spoken(e.package_name())).collect();
     enums.sort_by(|a, b| a.full_name().cmp(b.full_name()));
 
     let mut text = HEADER.replace("//", "#");

@@ -5,6 +5,7 @@ pub(super) mod cgroups;
 pub(super) mod disk;
 pub(super) mod fetching;
 pub(super) mod filesystem;
+pub(super) mod hooks;
 pub(super) mod limits;
 pub(super) mod namespaces;
 pub(super) mod network;
@@ -127,6 +128,8 @@ pub static FLAGS: &[&Flag] = &[
     &ANSWERED_RETENTION,
     &ISOLATOR_DIR,
     &ISOLATOR_TIMEOUT,
+    &hooks::ON_LAUNCH,
+    &hooks::ON_EXIT,
     &cgroups::LAUNCHER,
     &cgroups::CGROUPS_ROOT,
     &cgroups::CGROUPS_HIERARCHY,

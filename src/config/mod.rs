@@ -16,6 +16,7 @@ mod filesystem;
 mod flags;
 mod format;
 mod found;
+mod hooks;
 mod in_force;
 mod limits;
 mod namespaces;
@@ -41,6 +42,7 @@ pub use fetching::{FetchAs, Fetching};
 pub use filesystem::Filesystem;
 pub use flags::{FLAGS, Flag, Kind, VARIABLE_PREFIX};
 pub use format::Format;
+pub use hooks::Hooks;
 pub use in_force::in_force;
 pub use limits::Limits;
 pub use namespaces::{Namespaces, Pid1};
@@ -95,6 +97,8 @@ pub struct Config {
     pub disk: Disk,
     /// What has to do with file systems.
     pub filesystem: Filesystem,
+    /// Commands at the begin and the end of containers.
+    pub hooks: Hooks,
     /// What a container's process may do and use.
     pub limits: Limits,
     /// What has to do with namespaces.
@@ -168,6 +172,7 @@ impl Config {
             cgroups: Cgroups::resolve(sources)?,
             disk: Disk::resolve(sources)?,
             filesystem: Filesystem::resolve(sources)?,
+            hooks: Hooks::resolve(sources)?,
             limits: Limits::resolve(sources)?,
             namespaces: Namespaces::resolve(sources)?,
             network: Network::resolve(sources)?,

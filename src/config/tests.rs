@@ -134,6 +134,7 @@ fn the_defaults() {
             default_rootfs: None,
             sandbox_directory: "/mnt/mesos/sandbox".into(),
         },
+        hooks: Hooks::default(),
         limits: Limits {
             effective_capabilities: None,
             bounding_capabilities: None,

@@ -1,14 +1,15 @@
 //! What the launcher is to do for isolators, and how what several of them want becomes one.
 #![forbid(unsafe_code)]
 
-use std::ffi::{CString, OsString};
+use std::ffi::{CString, OsStr, OsString};
 use std::fmt;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use super::Facts;
 use crate::error::{Error, Result};
-use crate::sys::{Capabilities, Init, Mount, Privileges, Root};
+use crate::sys::{Capabilities, Init, Mount, Privileges, Root, Stage};
 
 /// What the launcher is to do for an isolator.
 #[derive(Debug, Default)]
@@ -30,6 +31,9 @@ pub struct Preparation {
     pub init: Option<Init>,
     /// A user namespace, and who owns files in it. Only one isolator may have one.
     pub user: Option<UserNamespace>,
+    /// A program by its absolute path, and arguments, that stand in front of the command. Of several isolators the first one's is
+    /// executed first, and executes the next one's.
+    pub argv: Vec<OsString>,
     /// For a UTS namespace.
     pub hostname: Option<CString>,
     /// What the container may do. Of several isolators the stricter holds.
@@ -83,10 +87,18 @@ impl Preparation {
         self.namespaces |= next.namespaces;
         for mount in next.mounts {
             // /proc is wanted by who has a pid namespace and by who has a root directory.
-            if !self.mounts.iter().any(|known| known.is_same(&mount)) {
-                self.mounts.push(mount);
+            if self.mounts.iter().any(|known| known.is_same(&mount)) {
+                continue;
             }
+            if let Some(other) = self.mounts.iter().find(|known| in_each_others_way(known, &mount)) {
+                return Err(Error::Refused(format!(
+                    "two isolators in --isolation want to mount something in one place, {} and {}: leave one out",
+                    other.what, mount.what
+                )));
+            }
+            self.mounts.push(mount);
         }
+        self.argv.extend(next.argv);
         only_one("a root directory", &mut self.root, next.root)?;
         only_one("a place for the sandbox", &mut self.sandbox, next.sandbox)?;
         only_one("an init", &mut self.init, next.init)?;
@@ -109,6 +121,13 @@ impl Preparation {
     }
 }
 
+/// Volumes of different isolators, one over the other or within it: which of them is seen would depend on their order.
+fn in_each_others_way(one: &Mount, other: &Mount) -> bool {
+    let path = |mount: &'_ Mount| PathBuf::from(OsStr::from_bytes(mount.at.as_bytes()));
+    let volumes = one.stage == Stage::Volume && other.stage == Stage::Volume;
+    volumes && (path(one).starts_with(path(other)) || path(other).starts_with(path(one)))
+}
+
 fn only_one<T>(what: &str, all: &mut Option<T>, next: Option<T>) -> Result<()> {
     if all.is_some() && next.is_some() {
         return Err(Error::Refused(format!(
@@ -123,6 +142,40 @@ fn only_one<T>(what: &str, all: &mut Option<T>, next: Option<T>) -> Result<()> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn two_volumes_are_not_put_in_one_place() {
+        use crate::sys::Source;
+        let with = |stage, at: &str| Preparation {
+            mounts: vec![Mount {
+                stage,
+                what: format!("the volume {at}"),
+                at: CString::new(at).unwrap(),
+                source: Source::ReadOnly,
+            }],
+            ..Preparation::default()
+        };
+        for (second, refused) in [("/a/b", true), ("/a/b/c", true), ("/a", true), ("/a/bc", false), ("/c", false)] {
+            let mut all = Preparation::default();
+            all.merge(with(Stage::Volume, "/a/b")).unwrap();
+            let merged = all.merge(with(Stage::Volume, second));
+            assert_eq!(merged.is_err(), refused, "{second}");
+            if let Err(e) = merged {
+                assert!(e.to_string().contains(&format!("the volume /a/b and the volume {second}")), "{e}");
+            }
+            all.merge(with(Stage::Mask, "/a/b")).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_first_isolators_program_goes_first() {
+        let with =
+            |argv: &[&str]| Preparation { argv: argv.iter().map(Into::into).collect(), ..Preparation::default() };
+        let mut all = Preparation::default();
+        all.merge(with(&["/bin/nice", "-n5"])).unwrap();
+        all.merge(with(&["/bin/env"])).unwrap();
+        assert_eq!(all.argv, ["/bin/nice", "-n5", "/bin/env"]);
+    }
 
     #[test]
     fn the_stricter_holds_and_there_is_one_of_each() {

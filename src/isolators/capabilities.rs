@@ -93,6 +93,15 @@ fn sets(wanted: &Wanted, is_root: bool, own: Set) -> Option<Capabilities> {
     Some(Capabilities { bounding: bounding.bits, permitted: permitted.bits, ambient: ambient.bits })
 }
 
+/// What a container has that is never to have `dropped`, and else what it would have.
+///
+/// # Errors
+/// Those of capget(2).
+pub(super) fn all_but(dropped: Set, is_root: bool) -> Result<Option<Capabilities>> {
+    let wanted = Wanted { effective: None, bounding: Some(Set::KNOWN.without(dropped)) };
+    Ok(sets(&wanted, is_root, permitted()?))
+}
+
 fn within(who: &str, set: Option<Set>, most: Set, whose: &str) -> Result<()> {
     let beyond = set.unwrap_or_default().without(most);
     if beyond.is_empty() {

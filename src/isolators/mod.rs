@@ -6,6 +6,7 @@ mod capabilities;
 mod cgroups;
 mod disk;
 pub mod filesystem;
+mod hooks;
 mod namespaces;
 pub mod network;
 mod nnp;
@@ -15,6 +16,7 @@ mod rlimits;
 mod seccomp;
 mod set;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -34,6 +36,9 @@ pub struct Settings {
     pub isolator_dir: PathBuf,
     /// `--isolator_timeout`.
     pub isolator_timeout: Duration,
+    /// Of a container that was launched: what its isolators had found out about themselves, by their names. None: nobody was asked
+    /// yet.
+    pub described: Option<BTreeMap<String, Vec<u8>>>,
     /// The agent's, if it is known.
     pub work_dir: Option<PathBuf>,
     /// The flags that have to do with cgroups.
@@ -42,6 +47,8 @@ pub struct Settings {
     pub disk: config::Disk,
     /// The flags that have to do with file systems.
     pub filesystem: config::Filesystem,
+    /// The commands for the begin and the end of containers.
+    pub hooks: config::Hooks,
     /// The flags about what a container's process may do and use.
     pub limits: config::Limits,
     /// Those that have to do with namespaces.
@@ -64,10 +71,12 @@ impl Settings {
         Settings {
             isolator_dir: config.isolator_dir.clone(),
             isolator_timeout: config.isolator_timeout,
+            described: None,
             work_dir: config.work_dir.clone(),
             cgroups: config.cgroups.clone(),
             disk: config.disk.clone(),
             filesystem: config.filesystem.clone(),
+            hooks: config.hooks.clone(),
             limits: config.limits.clone(),
             namespaces: config.namespaces.clone(),
             network: config.network.clone(),
@@ -81,7 +90,12 @@ impl Settings {
     /// Those of a container that was launched with perhaps other flags.
     pub fn of_container(config: &Config, checkpoint: &Checkpoint) -> Settings {
         let dir = checkpoint.isolator_dir.as_ref().map(PathBuf::from);
-        Settings { isolator_dir: dir.unwrap_or_else(|| config.isolator_dir.clone()), ..Settings::of(config) }
+        let described = checkpoint.described.iter().map(|one| (one.isolator.clone(), one.description.clone()));
+        Settings {
+            isolator_dir: dir.unwrap_or_else(|| config.isolator_dir.clone()),
+            described: Some(described.collect()),
+            ..Settings::of(config)
+        }
     }
 }
 
@@ -113,6 +127,7 @@ const BUILT_IN: &[Maker] = &[
     ("namespaces/cgroup", |settings| Box::new(namespaces::Cgroup::new(settings))),
     ("network/port_mapping", |settings| Box::new(network::PortMapping::new(settings))),
     ("network/ports", |settings| Box::new(network::Ports::new(settings))),
+    (hooks::NAME, |settings| Box::new(hooks::Hooks::new(settings))),
     ("linux/nnp", |_| Box::new(nnp::Nnp)),
     ("linux/seccomp", |settings| Box::new(seccomp::Seccomp::new(settings))),
     ("namespaces/user", |settings| Box::new(namespaces::User::new(settings))),
@@ -140,7 +155,8 @@ pub fn resolve<'a>(
     settings: &Settings,
     hierarchies: impl FnOnce() -> Result<&'a Hierarchies>,
 ) -> Result<Vec<String>> {
-    let names = all::resolve(names, settings, hierarchies)?;
+    let mut names = all::resolve(names, settings, hierarchies)?;
+    hooks::add(&mut names, settings);
     disk::SPACE.check(&names)?;
     network::PORTS.check(&names)?;
     filesystem::in_front(names)
@@ -170,6 +186,11 @@ impl AtMostOne {
 
 /// The isolators that give persistent volumes to containers.
 pub const KEEP_VOLUMES: &[&str] = filesystem::KEEP_VOLUMES;
+
+/// Whether an isolator is, or has, programs of the operator's.
+fn starts_programs(isolator: &str) -> bool {
+    isolator.starts_with(PROGRAM) || isolator == hooks::NAME
+}
 
 /// Whether volumes can be had with this `--isolation`.
 pub fn takes_volumes(isolation: &[String]) -> bool {

@@ -5,12 +5,13 @@ use std::cell::Cell;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use super::{Settings, make};
+use super::{Settings, make, starts_programs};
 use crate::config::IdRange;
 use crate::container::ContainerDir;
 use crate::error::Result;
 use crate::isolator::{Container, Isolator, Limitation, Preparation, Watch, Watched, in_call};
 use crate::protocol::mesos::ResourceStatistics;
+use crate::protocol::state::Described;
 use crate::step::step;
 
 /// Before a cleanup that has failed is tried again. What fails for a moment (a file that is busy, a lock that somebody has) is
@@ -53,6 +54,12 @@ impl Set {
         self.list.iter().find_map(|i| i.ids())
     }
 
+    /// Whether one of them starts programs of the operator's, by whichever process calls it. They have the container's id in their
+    /// environment.
+    pub fn starts_programs(&self) -> bool {
+        self.list.iter().any(|i| starts_programs(i.name()))
+    }
+
     /// Whether this host can do all of it.
     ///
     /// # Errors
@@ -65,6 +72,14 @@ impl Set {
     pub fn controllers(&self) -> Vec<(String, &'static str)> {
         let each = self.list.iter().flat_map(|i| i.controllers().iter().map(|c| (i.name().to_owned(), *c)));
         each.collect()
+    }
+
+    /// What they have found out about themselves.
+    pub fn described(&self) -> Vec<Described> {
+        let one = |i: &Box<dyn Isolator>| {
+            i.described().map(|description| Described { isolator: i.name().to_owned(), description })
+        };
+        self.list.iter().filter_map(one).collect()
     }
 
     /// Plans and prepares one after the other; each one's facts are on disk before it makes anything.

@@ -49,6 +49,24 @@ impl Command {
         };
         Ok(Command { programs, argv, shown: value.to_owned() })
     }
+
+    /// The same behind another program, which gets it as arguments and executes it: a command that is looked up along PATH it has to
+    /// look up itself. `front` is that program by its path, with arguments of its own, or nothing.
+    ///
+    /// # Errors
+    /// A NUL byte.
+    pub fn behind(self, front: Vec<OsString>) -> Result<Command> {
+        let nul = |_| Error::Refused("argv of an isolator contains a NUL byte: it cannot be executed".into());
+        let mut argv =
+            front.into_iter().map(|word| CString::new(word.into_vec()).map_err(nul)).collect::<Result<Vec<_>>>()?;
+        let Some(program) = argv.first().cloned() else {
+            return Ok(self);
+        };
+        argv.push(CString::new(self.shown).map_err(|_| Error::Refused("the command contains a NUL byte".into()))?);
+        argv.extend(self.argv.into_iter().skip(1));
+        let shown = program.to_string_lossy().into_owned();
+        Ok(Command { programs: vec![program], argv, shown })
+    }
 }
 
 fn text(field: &str, value: &str) -> Result<CString> {
@@ -109,6 +127,20 @@ mod tests {
         let command = Command::new(&info("exit 3", None, &["ignored"]), &[]).unwrap();
         assert_eq!(command.argv, [c"sh".into(), c"-c".into(), CString::new("exit 3").unwrap()]);
         assert_eq!(command.programs, [c"/bin/sh".to_owned()]);
+    }
+
+    #[test]
+    fn a_command_can_stand_behind_another_program() {
+        let front = || vec!["/bin/nice".into(), "-n5".into()];
+        let command = Command::new(&info("exit 3", None, &[]), &[]).unwrap().behind(front()).unwrap();
+        let shown: Vec<&str> = command.argv.iter().map(|word| word.to_str().unwrap()).collect();
+        assert_eq!(shown, ["/bin/nice", "-n5", "/bin/sh", "-c", "exit 3"]);
+        assert_eq!((&command.programs[..], &command.shown[..]), (&[c"/bin/nice".to_owned()][..], "/bin/nice"));
+        let command = Command::new(&info("tool", Some(false), &["argv0", "x"]), &[]).unwrap();
+        let shown = command.behind(front()).unwrap().argv;
+        assert_eq!(shown, [c"/bin/nice", c"-n5", c"tool", c"x"].map(ToOwned::to_owned));
+        let plain = Command::new(&info("a", None, &[]), &[]).unwrap();
+        assert_eq!(plain.behind(Vec::new()).unwrap(), Command::new(&info("a", None, &[]), &[]).unwrap());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::fs::{File, OpenOptions};
+use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -107,11 +108,40 @@ impl Streams {
     }
 }
 
+/// Adds to the `stderr` of the sandbox at `path`, if there is one. By whoever has something to say to the container's people after its
+/// start: all that is in the sandbox may be the container's doing.
+///
+/// # Errors
+/// When it is not there, or is anything but a regular file with one name.
+pub fn append_to_stderr(path: &Path, text: &[u8]) -> Result<()> {
+    let directory = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_DIRECTORY | libc::O_CLOEXEC)
+        .open(path)
+        .map_err(Error::path("open the sandbox", path))?;
+    let (mut file, path) = checked(&directory, path, "stderr", OFlag::empty())?;
+    file.write_all(text).map_err(Error::path("write", path))
+}
+
 fn output(directory: &File, sandbox: &Path, name: &str, account: &Account) -> Result<OwnedFd> {
+    let (file, path) = checked(directory, sandbox, name, OFlag::O_CREAT)?;
+    let found = file.metadata().map_err(Error::path("look at", &path))?;
+    let (uid, gid) = account.owner();
+    if (found.uid(), found.gid()) != (uid.as_raw(), gid.as_raw()) {
+        fchown(file.as_fd(), Some(uid), Some(gid))
+            .map_err(|e| Error::path("give to the container's user", &path)(e.into()))?;
+    }
+    // The container gets an ordinary, blocking descriptor.
+    fcntl(file.as_fd(), FcntlArg::F_SETFL(OFlag::O_APPEND)).map_err(|e| Error::path("set up", &path)(e.into()))?;
+    Ok(file.into())
+}
+
+/// Opens an output file for appending, not blocking, and says what its path is.
+fn checked(directory: &File, sandbox: &Path, name: &str, create: OFlag) -> Result<(File, PathBuf)> {
     let path: PathBuf = sandbox.join(name);
     // O_NONBLOCK: a FIFO planted there must not make the open wait for a reader.
     let mut flags =
-        OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+        OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | create;
     let weak = crate::weaken::is("links");
     flags.set(OFlag::O_NOFOLLOW, !weak);
     let refuse = |what: &str| {
@@ -140,14 +170,7 @@ fn output(directory: &File, sandbox: &Path, name: &str, account: &Account) -> Re
     if !weak && ((named.st_dev, named.st_ino) != (found.dev(), found.ino()) || named.st_nlink != 1) {
         return refuse("a file with another name elsewhere (a hard link)");
     }
-    let (uid, gid) = account.owner();
-    if (found.uid(), found.gid()) != (uid.as_raw(), gid.as_raw()) {
-        fchown(file.as_fd(), Some(uid), Some(gid))
-            .map_err(|e| Error::path("give to the container's user", &path)(e.into()))?;
-    }
-    // The container gets an ordinary, blocking descriptor.
-    fcntl(file.as_fd(), FcntlArg::F_SETFL(OFlag::O_APPEND)).map_err(|e| Error::path("set up", &path)(e.into()))?;
-    Ok(file.into())
+    Ok((file, path))
 }
 
 #[cfg(test)]
@@ -155,7 +178,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use std::fs;
-    use std::io::Write;
 
     fn open(path: &Path) -> Result<Sandbox> {
         Sandbox::open(path, &Account { name: None, credentials: None }, None)

@@ -88,7 +88,13 @@ fn kill(charge: &Charge, outcome: &mut Outcome, deadline: Instant) -> Killed {
     if charge.checkpoint.adopted() {
         kill_strangers(&charge.proc, charge.dir.id(), first, deadline)
     } else {
-        kill_descendants(&charge.proc, deadline, reaped)
+        match kill_descendants(&charge.proc, deadline, reaped) {
+            // What a verb had called that was killed meanwhile is nobody's child here.
+            Killed::All if charge.set.starts_programs() => {
+                kill_strangers(&charge.proc, charge.dir.id(), None, deadline)
+            }
+            killed => killed,
+        }
     }
 }
 

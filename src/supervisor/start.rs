@@ -162,7 +162,8 @@ fn start(charge: &mut Charge, job: Job<'_>, streams: Option<Streams>, gate: &Gat
     let seen = preparation.sandbox.as_deref().map_or(OsStr::new(&sandbox_path), Path::as_os_str);
     let facts = Facts { launch: job.launch, sandbox: seen, isolators: &environment };
     let environment = container_environment(job.environment.into_iter(), &facts);
-    let command = Command::new(&executor.command, &environment)?;
+    let front = mem::take(&mut preparation.argv);
+    let command = Command::new(&executor.command, &environment)?.behind(front)?;
     let envp = envp(&environment)?;
     let (namespaces, setup) = setup(preparation, Path::new(&sandbox_path), job.limits)?;
     let credentials = ids::credentials(ids, job.account);

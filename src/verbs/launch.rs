@@ -74,6 +74,7 @@ pub fn order(
     let mut checkpoint = Checkpoint {
         version: STATE_VERSION,
         isolation: set.names(),
+        described: set.described(),
         sandbox: Some(sandbox.to_string_lossy().into_owned()),
         user: account.name.clone(),
         meta_run: meta_run(&launch),

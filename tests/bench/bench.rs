@@ -1,7 +1,7 @@
 //! What the program's verbs cost: time, memory, and how that compares to others. Run it by `scripts/bench`.
 //!
-//! Options: `--rounds=N`, `--dir=PATH` (where state and sandboxes are made, e.g. on a tmpfs), `--disk` and `--network` (only
-//! what has to do with that), `--strict` (a missed bound makes the exit code 1).
+//! Options: `--rounds=N`, `--dir=PATH` (where state and sandboxes are made, e.g. on a tmpfs), `--disk`, `--isolators` and
+//! `--network` (only what has to do with that), `--strict` (a missed bound makes the exit code 1).
 
 mod bed;
 mod call;
@@ -9,6 +9,7 @@ mod crowd;
 mod disk;
 mod ending;
 mod guard;
+mod isolators;
 mod launch;
 mod many;
 mod network;
@@ -65,10 +66,13 @@ fn measure(options: &Options, places: &guard::Places) -> Result<ExitCode> {
         crowd::measure(places, &mut table)?;
         many::measure(options, places, &mut table)?;
     }
-    if options.only != Some(Part::Network) {
+    if options.only.is_none_or(|part| part == Part::Isolators) {
+        isolators::measure(options, places, &mut table)?;
+    }
+    if options.only.is_none_or(|part| part == Part::Disk) {
         disk::measure(options, places, &mut table)?;
     }
-    if options.only != Some(Part::Disk) {
+    if options.only.is_none_or(|part| part == Part::Network) {
         network::measure(options, places, &mut table)?;
     }
     print!("{table}");
@@ -92,6 +96,8 @@ pub struct Options {
 pub enum Part {
     /// What has to do with disk usage.
     Disk,
+    /// What has to do with isolators that are programs.
+    Isolators,
     /// What has to do with containers' networks.
     Network,
 }
@@ -122,11 +128,12 @@ impl Options {
                 }
                 None if argument == "--strict" => options.strict = true,
                 None if argument == "--disk" => options.only = Some(Part::Disk),
+                None if argument == "--isolators" => options.only = Some(Part::Isolators),
                 None if argument == "--network" => options.only = Some(Part::Network),
                 // Cargo says this to every benchmark.
                 None if argument == "--bench" => {}
                 _ => bail!(
-                    "unknown argument {argument}; there are --rounds=N, --dir=PATH, --disk, --network and --strict"
+                    "unknown argument {argument}; there are --rounds=N, --dir=PATH, --disk, --isolators, --network and --strict"
                 ),
             }
         }

@@ -23,6 +23,7 @@ mod fetching_users;
 mod filesystem;
 mod fixtures;
 mod full_disk;
+mod guide;
 mod inside;
 mod isolator_check;
 mod json;

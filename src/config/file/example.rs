@@ -48,6 +48,8 @@ fn sample(flag: &Flag) -> &'static str {
         "effective_capabilities" => "none",
         "bounding_capabilities" => r#"{"capabilities": ["NET_BIND_SERVICE", "NET_RAW"]}"#,
         "default_rlimits" => "NOFILE=1024:4096,CORE=0",
+        "on_launch" => "/usr/local/sbin/tell-the-inventory",
+        "on_exit" => "echo $MESOS_CONTAINER_ID $CONTAINER_STATUS >> /var/log/containers",
         "oom_score_adj" => "500",
         "eth0_name" => "eth0",
         "lo_name" => "lo",

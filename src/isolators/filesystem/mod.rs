@@ -11,9 +11,13 @@ mod volumes;
 
 use std::fs::File;
 use std::os::fd::AsFd;
+use std::path::Path;
+
+use nix::unistd::{getegid, geteuid};
 
 use crate::error::{Error, Result};
-use crate::isolator::{Container, Facts, mount};
+use crate::isolator::{Container, Facts, Mount, mount};
+use crate::protocol::mesos::Volume;
 
 pub use linux::Linux;
 pub use persistent::Directory;
@@ -52,6 +56,27 @@ pub(super) fn in_front(names: Vec<String>) -> Result<Vec<String>> {
 fn remember(container: &Container<'_>, isolator: &'static str) -> impl FnOnce(&Facts) -> Result<()> {
     let state = container.state;
     move |facts| state.map_or(Ok(()), |state| state.write_facts(isolator, facts))
+}
+
+/// The mounts that another isolator wants, as if they were volumes of the task's. `seen`: where the container sees its sandbox, if it
+/// has a root directory of its own; there they have to be in the sandbox.
+///
+/// # Errors
+/// Of the first that cannot be had.
+pub(super) fn mounts_for(container: &Container<'_>, wanted: &[Volume], seen: Option<&Path>) -> Result<Vec<Mount>> {
+    let user = container.asked.map_or_else(|| (geteuid(), getegid()), |asked| asked.account.owner());
+    let mut place = volumes::Place::new(container.sandbox, user)?;
+    if let Some(seen) = seen {
+        if let Some(volume) = wanted.iter().find(|volume| volume.container_path.starts_with('/')) {
+            return Err(Error::Refused(format!(
+                "it wants a mount at {}: in a root directory of the container's own (--default_rootfs) only volumes of the task \
+                 and of --default_container_info go there; isolators have the sandbox (a relative container_path)",
+                volume.container_path.escape_debug()
+            )));
+        }
+        place = place.with_sandbox_at(seen.to_owned());
+    }
+    volumes::mounts(wanted, &place, volumes::Rules::Linux)
 }
 
 /// Whether this process can give a container mounts of its own.

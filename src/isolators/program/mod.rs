@@ -1,26 +1,38 @@
 //! `program/NAME`: an isolator that is an executable of the operator's, in any language.
 //!
-//! It is called as `NAME CALL` with one `Call` record on stdin and answers with one `Reply` record on stdout
-//! (proto/isolator.proto, framed as the verbs' own records). It keeps no memory either: its facts are stored and handed
-//! back like any isolator's. A call that is not for it, it answers with an empty record.
+//! It is called as `NAME CALL`, gets one message on stdin and answers with one on stdout (proto/isolator.proto), as a record like
+//! those of the verbs or as a line of JSON. It keeps no memory either: its facts are stored and handed back like any
+//! isolator's. What it has to do with it says once, at launch ([`Description`]); of the other calls none is made.
 #![forbid(unsafe_code)]
 
+mod call;
+mod description;
+mod form;
+mod prepared;
 mod run;
+mod trust;
+mod watching;
+mod words;
 
-use std::os::fd::{BorrowedFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::cell::{OnceCell, RefCell};
+use std::ffi::OsStr;
+use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use nix::poll::PollFlags;
 use prost::Message;
 
+use self::description::Description;
+use self::watching::Watching;
 use super::{PROGRAM, Settings};
 use crate::error::{Error, Result};
-use crate::isolator::{Container, Facts, Isolator, Limitation, Preparation, Watch, Watched};
-use crate::protocol::isolator::{Call, Reply};
+use crate::isolator::{Container, Facts, Isolator, Preparation, Watch, Watched};
+use crate::protocol::isolator::Reply;
 use crate::protocol::mesos::{Resource, ResourceStatistics};
-use crate::protocol::{decode, read_record};
+
+pub(super) use call::message;
+pub(super) use run::{Invocation, run};
+pub(super) use words::tell;
 
 /// A program isolator.
 #[derive(Debug)]
@@ -28,13 +40,16 @@ pub struct Program {
     name: String,
     path: PathBuf,
     timeout: Duration,
+    /// Where the container sees its sandbox, if it has a root directory of its own.
+    seen: Option<PathBuf>,
+    /// Of a container that runs, as it was at its launch.
+    description: OnceCell<Description>,
+    /// In the supervisor only.
+    watching: RefCell<Option<Watching>>,
 }
 
 /// Is made even if the container's resources cannot be read.
 const CLEANUP: &str = "cleanup";
-
-/// mesos.TaskStatus.Reason REASON_CONTAINER_LIMITATION, agent 0.26 and later.
-const REASON_CONTAINER_LIMITATION: i32 = 19;
 
 impl Program {
     /// The isolator NAME of `program/NAME`.
@@ -50,45 +65,93 @@ impl Program {
             )));
         }
         let path = settings.isolator_dir.join(name);
-        Ok(Program { name: format!("{PROGRAM}{name}"), path, timeout: settings.isolator_timeout })
+        let name = format!("{PROGRAM}{name}");
+        let filesystem = &settings.filesystem;
+        let description = OnceCell::new();
+        if let Some(kept) = settings.described.as_ref() {
+            let kept = kept.get(&name).map_or(Description::UNKNOWN, |bytes| Description::kept(bytes));
+            // It is empty, so this cannot fail.
+            let _ = description.set(kept);
+        }
+        Ok(Program {
+            name,
+            path,
+            timeout: settings.isolator_timeout,
+            seen: filesystem.default_rootfs.as_ref().map(|_| filesystem.sandbox_directory.clone()),
+            description,
+            watching: RefCell::default(),
+        })
     }
 
-    fn record(&self, container: &Container<'_>, facts: &Facts, resources: &[Resource]) -> Vec<u8> {
-        let call = Call {
-            container_id: container.id.as_str().to_owned(),
-            facts: (!facts.is_empty()).then(|| facts.clone()),
-            sandbox: Some(container.sandbox.to_string_lossy().into_owned()),
-            user: container.user.map(str::to_owned),
-            pid: container.first.map(|p| p.pid),
-            resources: resources.to_vec(),
-        };
-        let body = call.encode_to_vec();
-        [&(body.len() as u32).to_ne_bytes()[..], &body].concat()
+    /// What it says of itself; it is asked once.
+    fn description(&self) -> Result<&Description> {
+        if let Some(known) = self.description.get() {
+            return Ok(known);
+        }
+        let answer = self.run("describe", None, b"")?;
+        let found = Description::of(&answer).map_err(|e| self.answered("describe", &e))?;
+        Ok(self.description.get_or_init(|| found))
     }
 
-    fn call(&self, call: &str, container: &Container<'_>, facts: &Facts) -> Result<Reply> {
-        let resources = match container.resources() {
+    /// Before anybody asked, there is nothing that it takes part in.
+    fn takes_part(&self, call: &str) -> bool {
+        self.description.get().is_some_and(|description| description.has(call))
+    }
+
+    fn answered(&self, call: &str, why: &Error) -> Error {
+        Error::Refused(format!("{} {call} answered something that it must not: {why}", self.path.display()))
+    }
+
+    fn invocation<'a>(&self, call: &'a str, container: Option<&Container<'_>>) -> Result<Invocation<'a>> {
+        trust::check(&self.path)?;
+        Ok(Invocation {
+            program: self.path.clone(),
+            arguments: vec![OsStr::new(call)],
+            environment: call::environment(container),
+            shown: format!("{} {call}", self.path.display()),
+        })
+    }
+
+    /// Runs one call to its end. What the program writes to stderr goes to where somebody finds it.
+    fn run(&self, call: &str, container: Option<&Container<'_>>, input: &[u8]) -> Result<Vec<u8>> {
+        let ran = run(&self.invocation(call, container)?, input, Instant::now() + self.timeout);
+        tell(container, &self.name, call, &ran.words);
+        ran.answer
+    }
+
+    fn input(&self, call: &str, container: &Container<'_>, facts: &Facts) -> Result<Vec<u8>> {
+        let resources: &[Resource] = match container.resources() {
             // It gets no others; what it made must be undone all the same.
             Err(_) if call == CLEANUP => &[],
             resources => resources?,
         };
-        let record = self.record(container, facts, resources);
-        let answer = run::run(&self.path, call, &record, Instant::now() + self.timeout)?;
+        let description = self.description()?;
+        let message = message(container, facts, resources, &description.controllers);
+        description.form.write(call::NAME, message.encode_to_vec())
+    }
+
+    /// An empty reply where the program takes no part.
+    fn call(&self, call: &str, container: &Container<'_>, facts: &Facts) -> Result<Reply> {
+        if !self.description()?.has(call) {
+            return Ok(Reply::default());
+        }
+        let answer = self.run(call, Some(container), &self.input(call, container, facts)?)?;
         self.reply(call, &answer)
     }
 
     fn reply(&self, call: &str, answer: &[u8]) -> Result<Reply> {
-        let reply = self.decode(call, answer)?;
+        let reply = call::reply(call, answer).map_err(|e| self.answered(call, &e))?;
         match &reply.error {
-            Some(error) => Err(Error::Refused(format!("{} {call} says: {error}", self.path.display()))),
+            Some(error) => {
+                Err(Error::Refused(format!("{} {call} says: {}", self.path.display(), call::one_line(error))))
+            }
             None => Ok(reply),
         }
     }
 
-    fn decode(&self, call: &str, answer: &[u8]) -> Result<Reply> {
-        read_record(&mut &answer[..]).and_then(|bytes| decode(&bytes)).map_err(|e| {
-            Error::Refused(format!("{} {call} answered something that is not a Reply record: {e}", self.path.display()))
-        })
+    /// New facts, where the program has given any.
+    fn facts(reply: Reply) -> Option<Facts> {
+        reply.facts.map(String::into_bytes)
     }
 }
 
@@ -97,62 +160,63 @@ impl Isolator for Program {
         &self.name
     }
 
+    fn controllers(&self) -> &[&'static str] {
+        self.description.get().map_or(&[], |description| &description.controllers)
+    }
+
     fn probe(&self) -> Result<()> {
-        for path in [self.path.parent().unwrap_or(Path::new("/")), &self.path] {
-            let found = std::fs::metadata(path).map_err(Error::path("look for the isolator", path))?;
-            let me = nix::unistd::geteuid().as_raw();
-            if (found.uid() != 0 && found.uid() != me) || found.mode() & 0o022 != 0 {
-                return Err(Error::Refused(format!(
-                    "{} must belong to root and not be writable by others (it is uid {}'s, mode {:04o}): it runs as root",
-                    path.display(),
-                    found.uid(),
-                    found.mode() & 0o7777
-                )));
-            }
+        trust::check_whole(&self.path)?;
+        if !self.description()?.has("probe") {
+            return Ok(());
         }
-        Ok(())
+        let empty = self.description()?.form.write(call::NAME, Vec::new())?;
+        let answer = self.run("probe", None, &empty)?;
+        self.reply("probe", &answer).map(drop)
+    }
+
+    fn described(&self) -> Option<Vec<u8>> {
+        self.description.get().map(Description::to_keep)
     }
 
     fn plan(&self, container: &Container<'_>) -> Result<Facts> {
-        Ok(self.call("plan", container, &Facts::new())?.facts.unwrap_or_default())
+        Ok(Program::facts(self.call("plan", container, &Facts::new())?).unwrap_or_default())
     }
 
     fn prepare(&self, container: &Container<'_>, facts: &Facts) -> Result<Preparation> {
         let reply = self.call("prepare", container, facts)?;
-        let variables = reply.environment.unwrap_or_default().variables;
-        Ok(Preparation {
-            facts: reply.facts,
-            environment: variables.into_iter().map(|v| (v.name.into(), v.value.into())).collect(),
-            ..Preparation::default()
-        })
+        prepared::preparation(reply, container, self.seen.as_deref()).map_err(|e| self.answered("prepare", &e))
     }
 
     fn isolate(&self, container: &Container<'_>, facts: &Facts) -> Result<()> {
         self.call("isolate", container, facts).map(drop)
     }
 
-    /// The program runs as long as it likes; when it ends, what it has written counts: a Reply with an error ends the
-    /// container with that message, anything else (nothing at all, say) ends only the watching.
+    /// The program runs as long as it likes. A reply with an error, whenever it comes, ends the container with that message; its
+    /// end without one ends only the watching.
     fn watch(&self, container: &Container<'_>, facts: &Facts) -> Result<Vec<Watch>> {
-        let fd = run::start_watch(&self.path, &self.record(container, facts, container.resources()?))?;
-        Ok(vec![Watch { fd, events: PollFlags::empty() }])
+        if !self.description()?.has("watch") {
+            return Ok(Vec::new());
+        }
+        let what = self.invocation("watch", Some(container))?;
+        let input = self.input("watch", container, facts)?;
+        let (watching, watches) = Watching::start(&what, &input, self.description()?)?;
+        *self.watching.borrow_mut() = Some(watching);
+        Ok(watches)
     }
 
-    fn ready(&self, _container: &Container<'_>, _facts: &Facts, fd: BorrowedFd<'_>) -> Result<Watched> {
-        // Polled for POLLHUP only: whatever it wrote is in the pipe, so reading does not block.
-        let fd: OwnedFd = fd.try_clone_to_owned().map_err(Error::system("duplicate the watch's pipe"))?;
-        let answer = run::read_bounded(fd)?;
-        if answer.is_empty() {
-            return Ok(Watched::Done);
+    fn ready(&self, container: &Container<'_>, _facts: &Facts, fd: BorrowedFd<'_>) -> Result<Watched> {
+        match self.watching.borrow_mut().as_mut() {
+            Some(watching) => watching.ready(&self.name, container, fd).map_err(|e| self.answered("watch", &e)),
+            None => Ok(Watched::Done),
         }
-        Ok(match self.decode("watch", &answer)?.error {
-            Some(message) => Watched::Limited(Limitation { message, reason: REASON_CONTAINER_LIMITATION }),
-            None => Watched::Done,
-        })
     }
 
     fn update(&self, container: &Container<'_>, facts: &Facts) -> Result<Option<Facts>> {
-        Ok(self.call("update", container, facts)?.facts)
+        self.call("update", container, facts).map(Program::facts)
+    }
+
+    fn measures(&self) -> bool {
+        self.takes_part("usage")
     }
 
     fn usage(&self, container: &Container<'_>, facts: &Facts, statistics: &mut ResourceStatistics) -> Result<()> {
@@ -167,7 +231,7 @@ impl Isolator for Program {
     }
 
     fn recover(&self, container: &Container<'_>, facts: &Facts) -> Result<Option<Facts>> {
-        Ok(self.call("recover", container, facts)?.facts)
+        self.call("recover", container, facts).map(Program::facts)
     }
 
     fn cleanup(&self, container: &Container<'_>, facts: &Facts) -> Result<()> {

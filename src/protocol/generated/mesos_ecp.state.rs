@@ -57,6 +57,17 @@ pub struct Checkpoint {
     /// The first process is not the executor but an init, which leaves the executor's status in the file "status".
     #[prost(bool, optional, tag = "15")]
     pub init: ::core::option::Option<bool>,
+    /// What isolators found out about themselves at launch.
+    #[prost(message, repeated, tag = "16")]
+    pub described: ::prost::alloc::vec::Vec<Described>,
+}
+/// See `Isolator::described`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Described {
+    #[prost(string, required, tag = "1")]
+    pub isolator: ::prost::alloc::string::String,
+    #[prost(bytes = "vec", required, tag = "2")]
+    pub description: ::prost::alloc::vec::Vec<u8>,
 }
 /// A cgroup hierarchy.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

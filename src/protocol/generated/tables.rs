@@ -1,6 +1,6 @@
 // Made from proto/ by tests/generated.rs; not to be edited.
 
-pub(in crate::protocol) static MESSAGES: [MessageEntry; 84] = [
+pub(in crate::protocol) static MESSAGES: [MessageEntry; 88] = [
     MessageEntry {
         name: "mesos.CapabilityInfo",
         fields: &[
@@ -537,8 +537,28 @@ pub(in crate::protocol) static MESSAGES: [MessageEntry; 84] = [
     MessageEntry {
         name: "mesos_ecp.isolator.Call",
         fields: &[
-            FieldEntry { number: 1, name: "container_id", label: Label::Required, message: None },
             FieldEntry { number: 6, name: "resources", label: Label::Repeated, message: Some(38) },
+            FieldEntry { number: 7, name: "launch", label: Label::Optional, message: Some(65) },
+            FieldEntry { number: 8, name: "cgroups", label: Label::Repeated, message: Some(78) },
+            FieldEntry { number: 9, name: "ended", label: Label::Optional, message: Some(66) },
+        ],
+    },
+    MessageEntry {
+        name: "mesos_ecp.isolator.Cgroup",
+        fields: &[
+            FieldEntry { number: 1, name: "controller", label: Label::Required, message: None },
+            FieldEntry { number: 2, name: "path", label: Label::Required, message: None },
+        ],
+    },
+    MessageEntry {
+        name: "mesos_ecp.isolator.Description",
+        fields: &[
+        ],
+    },
+    MessageEntry {
+        name: "mesos_ecp.isolator.File",
+        fields: &[
+            FieldEntry { number: 1, name: "path", label: Label::Required, message: None },
         ],
     },
     MessageEntry {
@@ -546,15 +566,25 @@ pub(in crate::protocol) static MESSAGES: [MessageEntry; 84] = [
         fields: &[
             FieldEntry { number: 2, name: "environment", label: Label::Optional, message: Some(12) },
             FieldEntry { number: 3, name: "statistics", label: Label::Optional, message: Some(46) },
+            FieldEntry { number: 5, name: "mounts", label: Label::Repeated, message: Some(60) },
+            FieldEntry { number: 9, name: "files", label: Label::Repeated, message: Some(80) },
         ],
     },
     MessageEntry {
         name: "mesos_ecp.state.Checkpoint",
         fields: &[
             FieldEntry { number: 1, name: "version", label: Label::Required, message: None },
-            FieldEntry { number: 2, name: "owner", label: Label::Required, message: Some(82) },
-            FieldEntry { number: 4, name: "first", label: Label::Optional, message: Some(82) },
-            FieldEntry { number: 11, name: "hierarchies", label: Label::Repeated, message: Some(81) },
+            FieldEntry { number: 2, name: "owner", label: Label::Required, message: Some(86) },
+            FieldEntry { number: 4, name: "first", label: Label::Optional, message: Some(86) },
+            FieldEntry { number: 11, name: "hierarchies", label: Label::Repeated, message: Some(85) },
+            FieldEntry { number: 16, name: "described", label: Label::Repeated, message: Some(83) },
+        ],
+    },
+    MessageEntry {
+        name: "mesos_ecp.state.Described",
+        fields: &[
+            FieldEntry { number: 1, name: "isolator", label: Label::Required, message: None },
+            FieldEntry { number: 2, name: "description", label: Label::Required, message: None },
         ],
     },
     MessageEntry {
@@ -649,26 +679,42 @@ impl Described for isolator::Call {
     const INDEX: TableIndex = TableIndex(77);
 }
 
-impl Described for isolator::Reply {
+impl Described for isolator::Cgroup {
     const INDEX: TableIndex = TableIndex(78);
 }
 
-impl Described for state::Checkpoint {
+impl Described for isolator::Description {
     const INDEX: TableIndex = TableIndex(79);
 }
 
-impl Described for state::Ended {
+impl Described for isolator::File {
     const INDEX: TableIndex = TableIndex(80);
 }
 
-impl Described for state::Hierarchy {
+impl Described for isolator::Reply {
     const INDEX: TableIndex = TableIndex(81);
 }
 
-impl Described for state::Process {
+impl Described for state::Checkpoint {
     const INDEX: TableIndex = TableIndex(82);
 }
 
-impl Described for state::Resources {
+impl Described for state::Described {
     const INDEX: TableIndex = TableIndex(83);
+}
+
+impl Described for state::Ended {
+    const INDEX: TableIndex = TableIndex(84);
+}
+
+impl Described for state::Hierarchy {
+    const INDEX: TableIndex = TableIndex(85);
+}
+
+impl Described for state::Process {
+    const INDEX: TableIndex = TableIndex(86);
+}
+
+impl Described for state::Resources {
+    const INDEX: TableIndex = TableIndex(87);
 }

@@ -6,7 +6,7 @@
 //!
 //! [`to_wire`] and [`from_wire`] go between the text and protobuf's bytes, led by a schema that is a text itself
 //! (`generated/schema.txt`) and is read only when one of the two is called: programs that speak records only pay nothing for it.
-//! The schema has the messages of `proto/mesos.proto`, `statistics.proto` and `containerizer.proto`.
+//! The schema has the messages of `proto/mesos.proto`, `statistics.proto`, `containerizer.proto` and `isolator.proto`.
 #![forbid(unsafe_code)]
 
 mod error;

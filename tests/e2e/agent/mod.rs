@@ -135,8 +135,13 @@ impl Agent {
 
     /// Makes a program in the libexec directory from a shell script.
     pub fn helper(&self, name: &str, script: &str) -> PathBuf {
+        self.copy_of(name, &format!("#!/bin/sh\n{script}\n"))
+    }
+
+    /// Makes a program in the libexec directory from its whole text.
+    pub fn copy_of(&self, name: &str, text: &str) -> PathBuf {
         let source = self.path(&format!("{name}.sh"));
-        fs::write(&source, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::write(&source, text).unwrap();
         let program = self.libexec.join(name);
         install(&source, &program);
         program

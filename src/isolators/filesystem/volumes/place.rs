@@ -41,6 +41,11 @@ impl<'a> Place<'a> {
         Place { seen, root: Some(root), ..self }
     }
 
+    /// The same where all goes into the sandbox, which the container sees at `seen`.
+    pub(in crate::isolators::filesystem) fn with_sandbox_at(self, seen: PathBuf) -> Self {
+        Place { seen, ..self }
+    }
+
     /// The path that a record has for a place in the container. In the sandbox of a container with a root directory of its own
     /// it is made relative: nothing but the sandbox knows what is there.
     pub(super) fn within(&self, path: PathBuf) -> PathBuf {

@@ -1,5 +1,10 @@
 //! Isolators that are programs of the operator's own: the trait's shape, proven out of process.
 
+mod hooks;
+mod json;
+mod prepared;
+mod trouble;
+
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -123,7 +128,7 @@ fn failures_of_programs_fail_the_launch_and_are_cleaned_up() {
     let failures: [Failure<'_>; 5] = [
         ("prepare", &error, "no room for cats"),
         ("isolate", &|_| "exit 7".into(), "exit status: 7"),
-        ("plan", &|_| "echo garbage".into(), "not a Reply record"),
+        ("plan", &|_| "echo garbage".into(), "neither a record nor JSON"),
         ("prepare", &|_| "yes".into(), "1 MiB"),
         ("prepare", &|_| "kill -9 $$".into(), "signal: 9"),
     ];
