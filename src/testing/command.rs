@@ -1,12 +1,14 @@
 //! `mesos-ecp isolator-check NAME`: the conformance run as a command.
 #![forbid(unsafe_code)]
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 
 use super::checks::Checker;
 use crate::config::{self, Config, Settings, Untrusted};
 use crate::error::{Error, Result};
+use crate::isolator::Isolator;
 use crate::isolators;
 use crate::sys;
 use crate::view;
@@ -37,7 +39,7 @@ pub fn command(order: &Order, output: &mut impl Write) -> Result<bool> {
     for isolator in isolators::make(std::slice::from_ref(&order.isolator), &settings)? {
         let name = isolator.name().to_owned();
         let program: Option<PathBuf> = name.strip_prefix(PROGRAM).map(|program| config.isolator_dir.join(program));
-        let settings = settings.clone();
+        let settings = isolators::Settings { described: described(&*isolator), ..settings.clone() };
         let mut checker = Checker::fallible(move || {
             let made = isolators::make(std::slice::from_ref(&name), &settings)?;
             made.into_iter().next().ok_or_else(|| Error::Refused(format!("isolator {name} is not there any more")))
@@ -50,4 +52,10 @@ pub fn command(order: &Order, output: &mut impl Write) -> Result<bool> {
         passed &= report.is_passed();
     }
     Ok(passed)
+}
+
+/// What the calls of a container are given of the probe at its launch. None where the probe fails, which the check of that name says.
+fn described(isolator: &dyn Isolator) -> Option<BTreeMap<String, Vec<u8>>> {
+    isolator.probe().ok()?;
+    Some(isolator.described().map(|description| (isolator.name().to_owned(), description)).into_iter().collect())
 }
