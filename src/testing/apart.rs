@@ -118,6 +118,7 @@ pub(super) fn run(limit: Duration, check: impl FnOnce(&Trace) -> Outcome + Send 
         Ok(Fork::Child) => {
             drop(read);
             let trace = Trace::new(File::from(write));
+            let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
             // It must not come back into the caller's frames, which are the parent's.
             let body = std::panic::AssertUnwindSafe(|| say(&trace, &check(&trace)));
             exit_now(std::panic::catch_unwind(body).map_or(101, |()| 0))

@@ -24,6 +24,7 @@ use crate::protocol::mesos::containerizer::{Launch, Termination};
 use crate::protocol::mesos::{ContainerInfo, ExecutorInfo, Resource, ResourceStatistics};
 use crate::protocol::resources::text;
 use crate::protocol::state::{Checkpoint, Process};
+use crate::sys::spawn_as_first;
 
 type Make<'h> = Box<dyn Fn() -> Result<Box<dyn Isolator>> + 'h>;
 
@@ -207,14 +208,16 @@ impl<'h> Life<'h> {
         (self.owner, self.first) = (owner, first);
     }
 
-    /// Starts a real first process, in the container's cgroups and a session of its own: it sleeps.
+    /// Starts a real first process, in the container's cgroups and a session of its own: it sleeps. It ends with the thread that
+    /// has started it.
     ///
     /// # Errors
     /// When it cannot be started.
     pub fn start(&mut self) -> Result<()> {
-        let mut command = Command::new("setsid");
-        command.args(["sleep", "1000"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().map_err(Error::system("start the first process (setsid sleep)"))?;
+        let mut command = Command::new("sleep");
+        command.arg("1000").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = spawn_as_first(&mut command).spawn();
+        let child = child.map_err(Error::system("start the first process, which is sleep"))?;
         let pid = child.id();
         self.held = Some(child);
         let joined = Error::system("put the first process into its cgroup");

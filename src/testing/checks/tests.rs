@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::*;
-use crate::config::{Config, Settings, Untrusted};
 use crate::error::Error;
 use crate::isolator::{Container, Facts, Preparation};
 use crate::isolators;
@@ -224,8 +223,7 @@ fn each_fault_is_found_by_the_check_that_is_for_it() {
 #[test]
 fn those_built_in_that_work_anywhere_pass() {
     for name in ["posix/cpu", "posix/mem", "posix/disk", "filesystem/posix", "posix/rlimits", "linux/nnp"] {
-        let (config, _) = Config::resolve(&Settings::default(), std::iter::empty(), &Untrusted::default()).unwrap();
-        let settings = isolators::Settings::of(&config);
+        let settings = crate::testing::settings().unwrap();
         let make = move || isolators::make(&[name.to_owned()], &settings).map(|mut list| list.remove(0));
         Checker::fallible(make).lives(3).run().assert_passed();
     }

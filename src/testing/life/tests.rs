@@ -101,12 +101,7 @@ fn what_a_crash_has_not_let_be_stored_is_forgotten() {
 fn processes_may_be_fake() {
     let host = Host::new().unwrap();
     let (owner, first) = (host.lay_process(10, 1, 1).unwrap(), host.lay_process(11, 10, 2).unwrap());
-    let settings = crate::config::Config::resolve(
-        &crate::config::Settings::default(),
-        std::iter::empty(),
-        &crate::config::Untrusted::default(),
-    );
-    let settings = crate::isolators::Settings::of(&settings.unwrap().0);
+    let settings = crate::testing::settings().unwrap();
     let make = move || crate::isolators::make(&["posix/cpu".into()], &settings).unwrap().remove(0);
     let mut life = Life::new(&host, "c", make).unwrap();
     life.set_processes(owner, Some(first));
