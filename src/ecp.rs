@@ -14,7 +14,7 @@ use anyhow::{Context, anyhow};
 use crate::cli::{self, Invocation};
 use crate::isolator::Isolator;
 use crate::isolators::{Own, Settings, register};
-use crate::{agent, run as container, sys, verbs};
+use crate::{agent, run as container, sys, testing, verbs};
 
 /// A containerizer program of one's own: all that `mesos-ecp` is, with further isolators.
 ///
@@ -139,6 +139,10 @@ fn run(arguments: &[OsString], own: Vec<Own>) -> anyhow::Result<i32> {
         Invocation::Version => say(&format!("{}\n", cli::version()))?,
         Invocation::Config(settings) => {
             verbs::settings_in_force(&settings, &mut output()?).map_err(|e| anyhow!("config: {e}"))?;
+        }
+        Invocation::IsolatorCheck(order) => {
+            let passed = testing::command(&order, &mut output()?).map_err(|e| anyhow!("isolator-check: {e}"))?;
+            return Ok(i32::from(!passed));
         }
         Invocation::NetworkTeardown => verbs::network_teardown().map_err(|e| anyhow!("network: {e}"))?,
         Invocation::Agent(order) => return Err(anyhow::Error::new(agent::run(order)).context("agent")),

@@ -62,7 +62,13 @@
 //! A failing `plan`, `prepare` or `isolate` fails the launch; `cleanup` of all isolators that were planned follows, this
 //! one included. So `cleanup` must cope with a thing half made, not made at all, or cleaned up already: **it may run
 //! twice**. A failing `usage` drops this isolator's part of one sample, a failing `update` makes the agent destroy the
-//! container, a failing `cleanup` is logged and the others still run.
+//! container.
+//!
+//! A failing `cleanup` is called again at once, before it is the turn of the isolator in front of it: three times in all, with
+//! pauses of 50 and 250 ms, but not after one that took a second or more. So something that fails for a moment is nobody's
+//! concern. If it still fails that is logged, things of this isolator may be left, and the others are cleaned up all the same: no
+//! verb ever hangs for it. After a `cleanup` that succeeded no further one follows, unless its caller dies before it has forgotten
+//! the container: whoever comes after it cleans up once more.
 #![forbid(unsafe_code)]
 
 mod members;
@@ -342,7 +348,7 @@ pub trait Isolator {
     /// left alone. [`Container::ended`] says how the container ended.
     ///
     /// # Errors
-    /// Logged; the other isolators are still cleaned up.
+    /// It is tried again a few times, then logged; the other isolators are still cleaned up. See [Failing](self#failing).
     fn cleanup(&self, _container: &Container<'_>, _facts: &Facts) -> Result<()> {
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! The library behind `mesos-ecp`, an external containerizer program for Mesos agents, and a kit for isolators.
 //!
 //! The rooms, from the top down; imports point downwards only:
-//! [`ecp`] → [`run`] → [`cli`], [`verbs`] → [`agent`], [`supervisor`] → [`isolators`] → [`isolator`] → [`launcher`], [`fetcher`] → [`container`] →
+//! [`ecp`] → [`run`] → [`cli`], [`verbs`] → [`agent`], [`supervisor`], [`testing`] → [`isolators`] → [`isolator`] → [`launcher`], [`fetcher`] → [`container`] →
 //! [`cgroup`], [`config`], [`view`], [`paths`], [`netlink`], [`proc`], [`protocol`] → `beside`, [`step`], [`weaken`], [`error`], [`sys`].
 //!
 //! Who writes an isolator begins with [`isolator`], the contract, and with [`Ecp`], which makes a program of it; [`prelude`] has
@@ -34,6 +34,7 @@ pub mod seccomp;
 pub mod step;
 pub mod supervisor;
 pub mod sys;
+pub mod testing;
 pub mod verbs;
 pub mod view;
 pub mod weaken;

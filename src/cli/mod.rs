@@ -15,6 +15,7 @@ pub use verb::{About, Verb};
 
 use crate::agent::Order;
 use crate::config::{ConfigError, Settings, closest};
+use crate::testing;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
@@ -40,6 +41,8 @@ pub enum Invocation {
     Agent(Order),
     /// Say which settings are in force with these flags, values unread.
     Config(Settings),
+    /// Check an isolator.
+    IsolatorCheck(testing::Order),
     /// Undo what was done to the host's network.
     NetworkTeardown,
     /// Run one container in the foreground.

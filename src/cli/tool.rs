@@ -3,6 +3,7 @@
 
 mod agent;
 mod config;
+mod isolator_check;
 mod network;
 mod run;
 
@@ -21,6 +22,8 @@ pub enum Tool {
     Agent,
     /// Says which settings are in force.
     Config,
+    /// Checks an isolator against the contract.
+    IsolatorCheck,
     /// Makes the host's network what it was.
     Network,
     /// Runs one container in the foreground.
@@ -48,7 +51,7 @@ pub struct ToolAbout {
 
 impl Tool {
     /// All of them.
-    pub const ALL: &[Tool] = &[Tool::Agent, Tool::Config, Tool::Network, Tool::Run];
+    pub const ALL: &[Tool] = &[Tool::Agent, Tool::Config, Tool::IsolatorCheck, Tool::Network, Tool::Run];
 
     /// The command of this name.
     pub fn named(name: &OsStr) -> Option<Tool> {
@@ -58,7 +61,7 @@ impl Tool {
     /// The exit code of a failure that has none of its own. That of `run` must not be taken for its command's.
     pub const fn failure_code(self) -> i32 {
         match self {
-            Tool::Agent | Tool::Config | Tool::Network => 1,
+            Tool::Agent | Tool::Config | Tool::IsolatorCheck | Tool::Network => 1,
             Tool::Run => 125,
         }
     }
@@ -68,6 +71,7 @@ impl Tool {
         match self {
             Tool::Agent => &AGENT,
             Tool::Config => &CONFIG,
+            Tool::IsolatorCheck => &isolator_check::ISOLATOR_CHECK,
             Tool::Network => &network::NETWORK,
             Tool::Run => &run::RUN,
         }
@@ -129,6 +133,7 @@ pub(super) fn parse(tool: Tool, arguments: Vec<OsString>) -> Result<Invocation, 
     match tool {
         Tool::Agent => agent::parse(arguments),
         Tool::Config => config::parse(arguments),
+        Tool::IsolatorCheck => isolator_check::parse(arguments),
         Tool::Network => network::parse(arguments),
         Tool::Run => run::parse(arguments),
     }

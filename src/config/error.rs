@@ -213,6 +213,9 @@ pub enum ConfigError {
     /// `network` with nothing to do.
     #[error("network: what is it to do? It is mesos-ecp network teardown")]
     NoNetworkOrder,
+    /// `isolator-check` with nothing to check.
+    #[error("isolator-check: which isolator? It is mesos-ecp isolator-check NAME [--flag=value...]")]
+    NoIsolatorToCheck,
     /// `run` with nothing to run.
     #[error("run: the command is missing: {RUN_FORM}")]
     NothingToRun,

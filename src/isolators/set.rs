@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
 
 use super::{Settings, make, starts_programs};
 use crate::config::IdRange;
@@ -13,9 +14,18 @@ use crate::protocol::mesos::ResourceStatistics;
 use crate::protocol::state::Described;
 use crate::step::step;
 
+/// Before a cleanup that has failed is tried again. What fails for a moment (a file that is busy, a lock that somebody has) is
+/// well by then; what fails for good must not keep a verb waiting.
+const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(250)];
+
+/// A cleanup that took this long and failed is not tried again: it would most likely hang again, and the others wait for it.
+const A_HANG: Duration = Duration::from_secs(1);
+
 /// The isolators of one container, in the order of `--isolation`.
 pub struct Set {
     list: Vec<Box<dyn Isolator>>,
+    /// Between the tries of a cleanup.
+    pauses: [Duration; 2],
     /// That figures cannot be published is said once.
     said: Cell<bool>,
 }
@@ -31,7 +41,7 @@ impl Set {
 
     /// These, in this order.
     pub fn of(list: Vec<Box<dyn Isolator>>) -> Set {
-        Set { list, said: Cell::new(false) }
+        Set { list, pauses: PAUSES, said: Cell::new(false) }
     }
 
     /// The names, aliases resolved.
@@ -66,10 +76,10 @@ impl Set {
 
     /// What they have found out about themselves.
     pub fn described(&self) -> Vec<Described> {
-        let one = |i: &Box<dyn Isolator>| {
+        let one = |i: &dyn Isolator| {
             i.described().map(|description| Described { isolator: i.name().to_owned(), description })
         };
-        self.list.iter().filter_map(one).collect()
+        self.list.iter().filter_map(|i| one(i.as_ref())).collect()
     }
 
     /// Plans and prepares one after the other; each one's facts are on disk before it makes anything.
@@ -222,14 +232,42 @@ impl Set {
         }
     }
 
-    /// Cleans up in reverse order, going on after a failure.
+    /// Cleans up in reverse order. One that fails is asked again at once, three times in all, before it is the turn of the one in
+    /// front of it in the list: that one may have made what this one's things stand on. `failed` hears of one that does not
+    /// succeed, and the others still follow. After it has succeeded no isolator is called again.
     pub fn cleanup(&self, dir: &ContainerDir, container: &Container<'_>, mut failed: impl FnMut(String)) {
         for isolator in self.list.iter().rev() {
-            let cleaned =
-                dir.facts(isolator.name()).and_then(|facts| step("cleanup", || isolator.cleanup(container, &facts)));
-            if let Err(e) = in_call(isolator.as_ref(), "cleanup", cleaned) {
-                failed(e.to_string());
+            if let Err(text) = self.cleanup_one(isolator.as_ref(), dir, container) {
+                failed(text);
+            }
+        }
+    }
+
+    /// One isolator's turn.
+    fn cleanup_one(
+        &self,
+        isolator: &dyn Isolator,
+        dir: &ContainerDir,
+        container: &Container<'_>,
+    ) -> std::result::Result<(), String> {
+        let mut pauses = self.pauses.iter();
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let begin = Instant::now();
+            let facts = dir.facts(isolator.name());
+            let cleaned = facts.and_then(|facts| step("cleanup", || isolator.cleanup(container, &facts)));
+            let Err(e) = in_call(isolator, "cleanup", cleaned) else { return Ok(()) };
+            match pauses.next().filter(|_| begin.elapsed() < A_HANG) {
+                Some(pause) => std::thread::sleep(*pause),
+                None => {
+                    let times = if tries == 1 { "once".to_owned() } else { format!("{tries} times") };
+                    return Err(format!("{e} (tried {times}; things of this isolator may be left)"));
+                }
             }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

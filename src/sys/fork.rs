@@ -78,6 +78,20 @@ pub(super) fn die_with(parent: u32) -> io::Result<()> {
     Ok(())
 }
 
+/// Prepares `command` as the first process of a container that is none: a session of its own, as a container has, and SIGKILL as
+/// soon as this thread ends.
+pub fn spawn_as_first(command: &mut Command) -> &mut Command {
+    let parent = std::process::id();
+    // SAFETY: the closure only makes system calls and allocates nothing, as is allowed between fork and exec.
+    unsafe {
+        command.pre_exec(move || {
+            die_with(parent)?;
+            default_signals();
+            if libc::setsid() < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+        })
+    }
+}
+
 /// Prepares `command` as a helper: a process group of its own, and SIGKILL as soon as this process dies, so that no helper
 /// outlives whom it serves. It stays in this process's session, by which it is told apart from container processes.
 pub fn spawn_grouped(command: &mut Command) -> &mut Command {

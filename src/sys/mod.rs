@@ -32,7 +32,7 @@ pub use clone::{ChildFailure, Clone, Cloned, Credentials, clone_held};
 pub use detach::{default_signals, detach, helper, ready_signals};
 pub use directory::{Looked, entries, look, lowest_priority};
 pub use fd::{duplicate, trim_heap};
-pub use fork::{Fork, exit_now, fork, reap_child, spawn_grouped};
+pub use fork::{Fork, exit_now, fork, reap_child, spawn_as_first, spawn_grouped};
 pub use ignored::is_ignored;
 pub use last_words::{die, last_words_to};
 pub use namespace::{is_mount_root, join_mounts};

@@ -26,6 +26,7 @@ mod fixtures;
 mod full_disk;
 mod guide;
 mod inside;
+mod isolator_check;
 mod json;
 mod known_failures;
 mod launching;

@@ -1,0 +1,491 @@
+//! One container's life with one isolator, call by call.
+#![forbid(unsafe_code)]
+
+use std::cell::{Cell, OnceCell};
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollTimeout, poll};
+
+use super::call::{Call, Trace};
+use super::host::Host;
+use crate::cgroup::{Hierarchies, MOUNTINFO};
+use crate::config::Launcher;
+use crate::container::{ContainerDir, ContainerId, Launched, STATE_VERSION, identify};
+use crate::error::{Error, Result};
+use crate::isolator::{Asked, Container, Facts, Isolator, Limitation, Preparation, Watch, Watched, in_call};
+use crate::launcher::{Account, Cgroups, Joins, account};
+use crate::proc::Proc;
+use crate::protocol::mesos::containerizer::{Launch, Termination};
+use crate::protocol::mesos::{ContainerInfo, ExecutorInfo, Resource, ResourceStatistics};
+use crate::protocol::resources::text;
+use crate::protocol::state::{Checkpoint, Process};
+use crate::sys::spawn_as_first;
+
+type Make<'h> = Box<dyn Fn() -> Result<Box<dyn Isolator>> + 'h>;
+
+/// Drives an isolator through a container's life as the containerizer does: facts are stored and come back as bytes, every call
+/// is made to a **new instance**, since each may happen in another process, and what the contract says is true by then is true.
+///
+/// The calls may be made in any order; one that would not happen in a real life tests what is asked of the test. An error names the
+/// isolator and the call. When this is dropped before `cleanup` was called, that is done.
+///
+/// ```
+/// # use mesos_ecp::isolator::{Container, Isolator};
+/// # use mesos_ecp::testing::{Host, Life};
+/// # struct Slots;
+/// # impl Isolator for Slots { fn name(&self) -> &str { "acme/slots" } }
+/// # fn main() -> mesos_ecp::error::Result<()> {
+/// let host = Host::new()?;
+/// let mut life = Life::new(&host, "container-1", || Box::new(Slots))?;
+/// life.set_resources("cpus:1;mem:64;slots:2")?;
+/// life.plan()?;
+/// let preparation = life.prepare()?;
+/// life.start()?;
+/// life.isolate()?;
+/// life.update("cpus:1;mem:64;slots:1")?;
+/// println!("{:?} {:?}", preparation.environment, life.usage()?);
+/// life.end();
+/// life.cleanup()?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Life<'h> {
+    host: &'h Host,
+    make: Make<'h>,
+    trace: Option<&'h Trace>,
+    name: String,
+    id: ContainerId,
+    dir: ContainerDir,
+    sandbox: PathBuf,
+    launch: Launch,
+    account: Account,
+    proc: Proc,
+    owner: Process,
+    adopted: bool,
+    first: Option<Process>,
+    held: Option<Child>,
+    cgroups: Cgroups,
+    joins: Joins,
+    ended: Option<Termination>,
+    crash_after: Option<Call>,
+    /// Something may have been made that is not cleaned up yet.
+    dirty: Cell<bool>,
+}
+
+/// What [`Life::watch`] has returned, with the isolator that may be asked about it.
+pub struct Watching {
+    isolator: Box<dyn Isolator>,
+    /// What it wants to be polled.
+    pub watches: Vec<Watch>,
+}
+
+impl<'h> Life<'h> {
+    /// A container of this id that is going to be launched: it has its state directory, an empty sandbox, `cpus:1;mem:64`, runs as
+    /// the caller and has no cgroups. Processes are looked up in the real /proc.
+    ///
+    /// # Errors
+    /// A bad id, one that is in use on this host, and directories that cannot be made.
+    pub fn new(host: &'h Host, id: &str, make: impl Fn() -> Box<dyn Isolator> + 'h) -> Result<Life<'h>> {
+        Life::fallible(host, id, Box::new(move || Ok(make())), None)
+    }
+
+    pub(super) fn fallible(host: &'h Host, id: &str, make: Make<'h>, trace: Option<&'h Trace>) -> Result<Life<'h>> {
+        let id = ContainerId::new(id)?;
+        let proc = Proc::default();
+        let owner = identify(&proc, std::process::id() as i32)?;
+        let checkpoint = Checkpoint { version: STATE_VERSION, owner, ..Checkpoint::default() };
+        let name = make()?.name().to_owned();
+        let sandbox = host.make_sandbox(&id)?;
+        let mut launch = Launch { executor_info: Some(ExecutorInfo::default()), ..Launch::default() };
+        launch.container_id.value = id.as_str().to_owned();
+        launch.directory = Some(sandbox.to_string_lossy().into_owned());
+        let mut life = Life {
+            host,
+            make,
+            trace,
+            name,
+            dir: host.scope().create(&id, &Launched { record: b"", checkpoint: &checkpoint })?,
+            id,
+            sandbox,
+            launch,
+            account: account(None)?,
+            proc,
+            owner,
+            adopted: false,
+            first: None,
+            held: None,
+            cgroups: Cgroups::default(),
+            joins: Joins::default(),
+            ended: None,
+            crash_after: None,
+            dirty: Cell::new(false),
+        };
+        life.set_resources("cpus:1;mem:64")?;
+        Ok(life)
+    }
+
+    /// What it is asked for with, or what is in force later: as in `cpus:1;mem:64;ports:[31000-31009]`.
+    ///
+    /// # Errors
+    /// A text that is not resources.
+    pub fn set_resources(&mut self, resources: &str) -> Result<()> {
+        let resources =
+            text::parse(resources).map_err(|e| Error::Refused(format!("resources \"{resources}\": {e}")))?;
+        self.dir.write_resources(&resources)?;
+        self.launch.executor_info.get_or_insert_default().resources = resources;
+        Ok(())
+    }
+
+    /// The account that it runs as.
+    ///
+    /// # Errors
+    /// One that is not known, or another than the caller's where the caller is not root.
+    pub fn set_user(&mut self, user: &str) -> Result<()> {
+        self.account = account(Some(user))?;
+        self.launch.user = Some(user.to_owned());
+        Ok(())
+    }
+
+    /// Its ContainerInfo.
+    pub fn set_container_info(&mut self, info: ContainerInfo) {
+        self.launch.executor_info.get_or_insert_default().container = Some(info);
+    }
+
+    /// The record that it is launched with.
+    pub fn launch_mut(&mut self) -> &mut Launch {
+        &mut self.launch
+    }
+
+    /// Another sandbox, which exists.
+    pub fn set_sandbox(&mut self, sandbox: impl Into<PathBuf>) {
+        self.sandbox = sandbox.into();
+        self.launch.directory = Some(self.sandbox.to_string_lossy().into_owned());
+    }
+
+    /// Where its sandbox is.
+    pub fn sandbox(&self) -> &Path {
+        &self.sandbox
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &ContainerId {
+        &self.id
+    }
+
+    /// Cgroups such as those of [`Host::lay_cgroups`].
+    pub fn set_cgroups(&mut self, cgroups: Cgroups) {
+        self.cgroups = cgroups;
+    }
+
+    /// Makes real cgroups in the hierarchies that the isolator works with, below a root of this host's own. To be called before
+    /// `plan`. Makes none for an isolator without controllers.
+    ///
+    /// # Errors
+    /// Without root, and where this host has not got them.
+    pub fn make_cgroups(&mut self) -> Result<()> {
+        let isolator = (self.make)()?;
+        let wanted: Vec<(String, &'static str)> =
+            isolator.controllers().iter().map(|c| (self.name.clone(), *c)).collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let hierarchies = Hierarchies::read(Path::new(MOUNTINFO))?;
+        let root = self.host.cgroups_root();
+        self.cgroups = Cgroups::choose(&hierarchies, Launcher::Posix, &wanted, root, self.id.as_str())?;
+        self.joins = self.cgroups.make(None)?;
+        Ok(())
+    }
+
+    /// Has processes looked up in the host's fake /proc, in which they are laid down: `owner` looks after the container, `first` is
+    /// its first process, from when there is to be one. In place of [`Life::start`].
+    pub fn set_processes(&mut self, owner: Process, first: Option<Process>) {
+        self.proc = self.host.proc();
+        (self.owner, self.first) = (owner, first);
+    }
+
+    /// Starts a real first process, in the container's cgroups and a session of its own: it sleeps. It ends with the thread that
+    /// has started it.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(&mut self) -> Result<()> {
+        let mut command = Command::new("sleep");
+        command.arg("1000").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = spawn_as_first(&mut command).spawn();
+        let child = child.map_err(Error::system("start the first process, which is sleep"))?;
+        let pid = child.id();
+        self.held = Some(child);
+        let joined = Error::system("put the first process into its cgroup");
+        let unified = self.joins.unified.as_ref().map(|c| c.file("cgroup.procs", OFlag::O_WRONLY)).transpose()?;
+        let mut files = self.joins.tasks.iter().chain(&unified);
+        files.try_for_each(|mut file| write!(file, "{pid}")).map_err(joined)?;
+        self.first = Some(identify(&self.proc, pid as i32)?);
+        Ok(())
+    }
+
+    /// Ends the first process of [`Life::start`]: `usage` may still be asked for a moment, `cleanup` is next.
+    pub fn end(&mut self) {
+        self.kill_held();
+        self.ended = Some(Termination {
+            message: Some("Executor terminated".into()),
+            status: Some(9),
+            ..Termination::default()
+        });
+    }
+
+    fn kill_held(&mut self) {
+        if let Some(mut child) = self.held.take() {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Has the process that makes the next such call die before anything that the call returned is stored. Whoever makes the calls
+    /// after it has taken over from a dead one.
+    pub fn crash_after(&mut self, call: Call) {
+        self.crash_after = Some(call);
+    }
+
+    /// From here on everybody has taken over from a dead one.
+    pub fn adopt(&mut self) {
+        self.adopted = true;
+    }
+
+    /// The facts as they are stored; empty where there are none.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn facts(&self) -> Result<Facts> {
+        self.dir.facts(&self.name)
+    }
+
+    /// Puts other facts in the place of those.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn set_facts(&self, facts: &[u8]) -> Result<()> {
+        self.dir.write_facts(&self.name, facts)
+    }
+
+    /// Calls `plan` and stores its facts.
+    ///
+    /// # Errors
+    /// The isolator's.
+    pub fn plan(&mut self) -> Result<()> {
+        let facts = self.call(Call::Plan, true, |isolator, container, _| isolator.plan(container))?;
+        self.store(Call::Plan, Some(facts).filter(|facts| !facts.is_empty()))
+    }
+
+    /// Calls `prepare` and stores its facts.
+    ///
+    /// # Errors
+    /// The isolator's.
+    pub fn prepare(&mut self) -> Result<Preparation> {
+        self.dirty.set(true);
+        let mut all =
+            self.call(Call::Prepare, true, |isolator, container, facts| isolator.prepare(container, facts))?;
+        self.store(Call::Prepare, all.facts.take())?;
+        Ok(all)
+    }
+
+    /// Calls `isolate`; there must be a first process.
+    ///
+    /// # Errors
+    /// The isolator's.
+    pub fn isolate(&mut self) -> Result<()> {
+        self.dirty.set(true);
+        self.call(Call::Isolate, true, |isolator, container, facts| isolator.isolate(container, facts))?;
+        self.store(Call::Isolate, None)
+    }
+
+    /// The whole launch: cgroups, `plan`, `prepare`, a first process, `isolate`. What was prepared is not given to the first
+    /// process.
+    ///
+    /// # Errors
+    /// The first; `cleanup` is to follow.
+    pub fn launch(&mut self) -> Result<Preparation> {
+        self.make_cgroups()?;
+        self.plan()?;
+        let preparation = self.prepare()?;
+        self.start()?;
+        self.isolate()?;
+        Ok(preparation)
+    }
+
+    /// Calls `watch`.
+    ///
+    /// # Errors
+    /// The isolator's.
+    pub fn watch(&mut self) -> Result<Watching> {
+        let isolator = (self.make)()?;
+        let watches = self.call_of(&*isolator, Call::Watch, false, |i, container, facts| i.watch(container, facts))?;
+        self.store(Call::Watch, None)?;
+        Ok(Watching { isolator, watches })
+    }
+
+    /// Polls what the isolator watches for that long and passes on to it what is ready, as the supervisor does: figures are
+    /// published. Returns why the container has to end, if it has to.
+    ///
+    /// # Errors
+    /// The isolator's, and poll's.
+    pub fn poll(&self, watching: &mut Watching, time: Duration) -> Result<Option<Limitation>> {
+        let until = Instant::now() + time;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let mut fds: Vec<PollFd<'_>> =
+                watching.watches.iter().map(|watch| PollFd::new(watch.fd.as_fd(), watch.events)).collect();
+            match poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
+                Ok(0) => return Ok(None),
+                Ok(_) | Err(nix::Error::EINTR) => {}
+                Err(e) => return Err(Error::system("poll what the isolator watches")(e)),
+            }
+            let ready: Vec<usize> =
+                (0..fds.len()).filter(|n| fds.get(*n).and_then(PollFd::any).unwrap_or(false)).collect();
+            for at in ready.into_iter().rev() {
+                let fd = watching.watches[at].fd.as_fd();
+                let ready = |i: &dyn Isolator, container: &Container<'_>, facts: &Facts| i.ready(container, facts, fd);
+                match self.call_of(&*watching.isolator, Call::Watch, false, ready)? {
+                    Watched::Continue => {}
+                    Watched::Figures(figures) => self.dir.write_figures(&self.name, &figures)?,
+                    Watched::Done => drop(watching.watches.remove(at)),
+                    Watched::Limited(limitation) => return Ok(Some(limitation)),
+                }
+            }
+            if left.is_zero() {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Calls `update` with these resources, which are in force from now on, and stores new facts.
+    ///
+    /// # Errors
+    /// The isolator's, and resources that are none.
+    pub fn update(&mut self, resources: &str) -> Result<()> {
+        self.set_resources(resources)?;
+        let facts = self.call(Call::Update, false, |isolator, container, facts| isolator.update(container, facts))?;
+        self.store(Call::Update, facts)
+    }
+
+    /// Calls `usage`: a sample with the time and what this isolator has added.
+    ///
+    /// # Errors
+    /// The isolator's.
+    pub fn usage(&mut self) -> Result<ResourceStatistics> {
+        let mut statistics = ResourceStatistics { timestamp: 1.0, ..ResourceStatistics::default() };
+        self.call(Call::Usage, false, |isolator, container, facts| isolator.usage(container, facts, &mut statistics))?;
+        self.store(Call::Usage, None)?;
+        Ok(statistics)
+    }
+
+    /// Calls `recover` and stores new facts.
+    ///
+    /// # Errors
+    /// The isolator's.
+    pub fn recover(&mut self) -> Result<()> {
+        let facts = self.call(Call::Recover, false, |isolator, container, facts| isolator.recover(container, facts))?;
+        self.store(Call::Recover, facts)
+    }
+
+    /// Calls `verdict`.
+    ///
+    /// # Errors
+    /// The isolator's.
+    pub fn verdict(&self) -> Result<Option<Limitation>> {
+        self.call(Call::Verdict, false, |isolator, container, facts| isolator.verdict(container, facts))
+    }
+
+    /// Calls `cleanup`, once.
+    ///
+    /// # Errors
+    /// The isolator's.
+    pub fn cleanup(&mut self) -> Result<()> {
+        // Whatever comes of it: it has been called.
+        self.dirty.set(false);
+        self.kill_held();
+        self.call(Call::Cleanup, false, |isolator, container, facts| isolator.cleanup(container, facts))
+    }
+
+    /// What it has asked for, or the resources in force.
+    fn resources(&self) -> &[Resource] {
+        self.launch.executor_info.as_ref().map_or(&[], |executor| &executor.resources)
+    }
+
+    fn store(&mut self, call: Call, facts: Option<Facts>) -> Result<()> {
+        if self.crash_after == Some(call) {
+            (self.crash_after, self.adopted) = (None, true);
+            return Ok(());
+        }
+        facts.map_or(Ok(()), |facts| self.set_facts(&facts))
+    }
+
+    fn call<T>(
+        &self,
+        call: Call,
+        asked: bool,
+        make: impl FnOnce(&dyn Isolator, &Container<'_>, &Facts) -> Result<T>,
+    ) -> Result<T> {
+        self.call_of(&*(self.make)()?, call, asked, make)
+    }
+
+    fn call_of<T>(
+        &self,
+        isolator: &dyn Isolator,
+        call: Call,
+        asked: bool,
+        make: impl FnOnce(&dyn Isolator, &Container<'_>, &Facts) -> Result<T>,
+    ) -> Result<T> {
+        let facts = self.facts()?;
+        let container = Container {
+            id: &self.id,
+            sandbox: &self.sandbox,
+            user: self.launch.user.as_deref(),
+            asked: asked.then_some(Asked { launch: &self.launch, account: &self.account }),
+            resources: self.resources(),
+            unread: None,
+            first: self.first.as_ref(),
+            owner: &self.owner,
+            adopted: self.adopted,
+            cgroups: &self.cgroups,
+            ended: self.ended.as_ref().filter(|_| call == Call::Cleanup),
+            state: Some(&self.dir),
+            proc: &self.proc,
+            members: OnceCell::new(),
+        };
+        if let Some(trace) = self.trace {
+            trace.begin(call);
+        }
+        let begin = Instant::now();
+        let made = make(isolator, &container, &facts);
+        if let Some(trace) = self.trace {
+            trace.end(call, begin.elapsed());
+        }
+        in_call(isolator, call.name(), made)
+    }
+
+    /// Has nobody hear of the calls any more.
+    pub(super) fn mute(&mut self) {
+        self.trace = None;
+    }
+}
+
+impl Drop for Life<'_> {
+    fn drop(&mut self) {
+        if self.dirty.get() {
+            // Whoever drops it has had another failure that says more.
+            let _ = self.cleanup();
+        }
+        self.kill_held();
+        self.cgroups.remove(Instant::now() + Duration::from_secs(5), |_| {});
+        let _ = self.dir.remove();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! `mesos-ecp isolator-check`: a good program passes, and each bad one is told what is bad about it.
+
+use std::fs;
+
+use crate::agent::{Agent, processes};
+
+/// What the command says of a shell isolator that does `case` where it does anything. `$state` is a directory of its own, `$id` the
+/// container's id.
+struct Checked {
+    code: Option<i32>,
+    report: String,
+    stderr: String,
+}
+
+fn check(agent: &Agent, timeout: &str, case: &str) -> Checked {
+    let state = agent.path("state");
+    fs::create_dir(&state).unwrap();
+    let script = format!("state={}\nid=$MESOS_CONTAINER_ID\ncase $1 in\n{case}\nesac", state.display());
+    agent.helper("tested", &script);
+    let output = agent
+        .operator()
+        .args(["isolator-check", "program/tested", &format!("--isolator_timeout={timeout}")])
+        .arg(format!("--isolator_dir={}", agent.libexec.display()))
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Checked { code: output.status.code(), report: text(output.stdout), stderr: text(output.stderr) }
+}
+
+impl Checked {
+    /// The line of this check.
+    #[track_caller]
+    fn line(&self, name: &str) -> &str {
+        let of = |line: &&str| line.get(10..).is_some_and(|rest| rest.starts_with(&format!("{name}  ")));
+        self.report.lines().find(of).unwrap_or_else(|| panic!("no line of {name}: {}{}", self.report, self.stderr))
+    }
+
+    #[track_caller]
+    fn assert_failed(&self, name: &str, why: &str) {
+        let line = self.line(name);
+        assert!(line.starts_with("FAILED  ") && line.contains(why), "{name}, {why}: {}", self.report);
+        assert_eq!(self.code, Some(1));
+    }
+}
+
+/// Takes a file and gives it back.
+const GOOD: &str =
+    "prepare) echo \"$id\" > \"$state/$id\" ;;\nusage) test -e \"$state/$id\" ;;\ncleanup) rm -f \"$state/$id\" ;;";
+
+#[test]
+fn a_good_one_passes() {
+    let agent = Agent::new();
+    let checked = check(&agent, "30secs", GOOD);
+    assert_eq!((checked.code, checked.stderr.as_str()), (Some(0), ""), "{}", checked.report);
+    assert!(checked.report.starts_with("program/tested\nok "), "{}", checked.report);
+    assert!(checked.report.ends_with(" passed, 0 failed, 0 not done\n"), "{}", checked.report);
+    for name in ["a whole life", "kill -9 in prepare", "kill -9 in cleanup", "20 lives in a row", "quickness"] {
+        assert!(checked.line(name).starts_with("ok  "), "{}", checked.report);
+    }
+    assert_eq!(fs::read_dir(agent.path("state")).unwrap().count(), 0, "whatever it took was given back");
+}
+
+#[test]
+fn one_that_fails_at_the_second_cleanup() {
+    let case = "prepare) echo x > \"$state/$id\" ;;\ncleanup) rm \"$state/$id\" || exit 1 ;;";
+    let checked = check(&Agent::new(), "30secs", case);
+    checked.assert_failed("cleanup twice", "exit status: 1");
+    assert!(checked.line("a whole life").starts_with("ok  "), "{}", checked.report);
+}
+
+#[test]
+fn one_that_hangs_at_cleanup() {
+    let checked = check(&Agent::new(), "500ms", "cleanup) sleep 1000 ;;");
+    checked.assert_failed("a whole life", "cleanup did not end in time");
+    assert!(checked.line("update").contains("three others took too long"), "{}", checked.report);
+}
+
+#[test]
+fn one_that_leaves_a_process() {
+    let agent = Agent::new();
+    // It is out of the program's group before the call is done, and so is not killed with that.
+    let leave = "setsid sh -c 'echo $$ > \"$0\"; exec sleep 1000' \"$state/$id\" > /dev/null 2>&1 &";
+    let case = format!("prepare) {leave}\nwhile ! test -s \"$state/$id\"; do sleep 0.01; done ;;");
+    let checked = check(&agent, "30secs", &case);
+    checked.assert_failed("a whole life", "processes are left running");
+    let pids =
+        fs::read_dir(agent.path("state")).unwrap().map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap());
+    for pid in pids {
+        assert!(!processes::Process::is_running(pid.trim().parse().unwrap()), "{pid} was killed");
+    }
+}
+
+#[test]
+fn one_that_writes_garbage() {
+    let checked = check(&Agent::new(), "30secs", "usage) echo what is this; exit 0 ;;");
+    checked.assert_failed("usage", "answered something that it must not");
+    assert!(checked.line("update").starts_with("FAILED") && checked.line("cleanup twice").starts_with("ok  "));
+}
+
+#[test]
+fn one_that_is_not_known_is_no_report() {
+    let agent = Agent::new();
+    let output = agent.operator().args(["isolator-check", "no/such"]).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.starts_with("mesos-ecp: isolator-check: isolator \"no/such\" is not known"), "{stderr}");
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
+}
+
+#[test]
+fn those_built_in_pass() {
+    let agent = Agent::new();
+    let mut list = vec!["process", "posix/disk", "posix/rlimits"];
+    if nix::unistd::geteuid().is_root() {
+        list.extend(["cgroups/cpu", "cgroups/mem", "cgroups/pids"]);
+    }
+    for name in list {
+        let output = agent.operator().args(["isolator-check", name]).output().unwrap();
+        let report = String::from_utf8(output.stdout).unwrap();
+        // Where a controller is not there, that is said.
+        let refused = report.lines().any(|line| line.starts_with("not done  probe "));
+        assert!(output.status.success() || refused, "{report}{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
