@@ -150,7 +150,7 @@ impl Slots {
         if cpus.len() + more.len() < wanted {
             let held: Vec<String> = taken.iter().map(|(cpu, holder)| format!("CPU {cpu} is {holder}'s")).collect();
             return Err(Error::refused(format!(
-                "container {id} needs {wanted} CPUs of its own, and of {} there are {} for it: {}",
+                "container {id} needs {wanted} of the CPUs {} for itself and can have {}: {}",
                 show(&all),
                 cpus.len() + more.len(),
                 if held.is_empty() { "none is taken".to_owned() } else { held.join(", ") }
@@ -277,7 +277,7 @@ mod tests {
         assert_eq!(slots.take("a", 2, &[]).unwrap(), [2, 3]);
         let error = slots.take("b", 2, &[]).unwrap_err().to_string();
         assert!(
-            error.contains("b needs 2") && error.contains("there are 1 for it: CPU 2 is a's, CPU 3 is a's"),
+            error.ends_with("b needs 2 of the CPUs 2,3,4 for itself and can have 1: CPU 2 is a's, CPU 3 is a's"),
             "{error}"
         );
         assert_eq!(slots.taken().unwrap().len(), 2, "what does not do is not taken");

@@ -64,7 +64,8 @@ fn in_any_order_they_are_called_in_that_order_and_cleaned_up_in_reverse() {
 fn what_one_has_made_is_undone_if_a_later_one_fails() {
     let agent = agent_of(Agent::builder(), "acme/pinned-cpus,acme/tmpdir,program/x");
     pool(&agent, 1);
-    agent.helper("x", &format!("echo program/x $1 >> {}; exit 1", agent.path("calls").display()));
+    let log = format!("echo program/x $1 >> {}", agent.path("calls").display());
+    agent.helper("x", &format!("{log}; [ $1 != plan ] || exit 1; printf '\\0\\0\\0\\0'"));
     let reason = agent.task("touch ran").flag(&dir_flag(&agent)).refused();
     assert_says(&reason, &["program/x", "plan"]);
     assert_eq!(calls(&agent, "cleanup"), ["program/x", OWN[0], OWN[1]]);

@@ -120,7 +120,7 @@ fn who_comes_too_late_hears_who_has_them() {
     let holders = taken(&agent);
     for (_, output) in lost {
         let reason = output.refused();
-        assert_says(&reason, &["isolator acme/pinned-cpus: prepare: ", "needs 1 CPUs", "there are 0 for it"]);
+        assert_says(&reason, &["isolator acme/pinned-cpus: prepare: ", "needs 1 of the CPUs", "can have 0"]);
         for (cpu, holder) in &holders {
             assert_says(&reason, &[&format!("CPU {cpu} is {holder}'s")]);
         }
