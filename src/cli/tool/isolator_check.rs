@@ -26,7 +26,10 @@ pub(super) const ISOLATOR_CHECK: ToolAbout = ToolAbout {
     ],
     exits: &[
         ("0", "No check has failed. Standard output has a line for each: ok, FAILED with why, or not done with why."),
-        ("1", "A check has failed, the isolator is not known, or a flag is wrong."),
+        (
+            "1",
+            "A check has failed, the isolator cannot be tried here (its cgroups take root, say) or is not known, or a flag is wrong.",
+        ),
     ],
     example: "mesos-ecp isolator-check program/slots --isolator_dir=/etc/mesos-ecp/isolators",
 };

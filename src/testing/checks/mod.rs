@@ -18,7 +18,7 @@ use self::bench::{Bench, Found, Maker, Stop};
 use super::apart;
 use super::call::Call;
 use super::host::Host;
-use super::report::{Check, Outcome, Report};
+use super::report::{Check, Outcome, Report, WHOLE_LIFE};
 use crate::error::Result;
 use crate::isolator::Isolator;
 
@@ -134,7 +134,7 @@ impl Checker {
     fn rest(&self) -> Vec<(String, Body)> {
         let mut all: Vec<(String, Body)> = Vec::new();
         let mut add = |name: &str, body: Body| all.push((name.to_owned(), body));
-        add("a whole life", Box::new(life::whole));
+        add(WHOLE_LIFE, Box::new(life::whole));
         // What is leaked is missing in all that follow.
         add(&format!("{} lives in a row", self.lives), Box::new(many::in_a_row));
         add("usage", Box::new(life::usage));

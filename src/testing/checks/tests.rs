@@ -53,7 +53,7 @@ static NAMES: AtomicU32 = AtomicU32::new(0);
 impl Slots {
     fn new(dir: PathBuf, fault: Fault) -> Slots {
         let name = match fault {
-            Fault::AnotherName if NAMES.fetch_add(1, Ordering::Relaxed) % 2 == 0 => "test/other",
+            Fault::AnotherName if NAMES.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) => "test/other",
             Fault::OddName => "test slots",
             _ => "test/slots",
         };

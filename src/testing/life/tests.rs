@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::*;
+use crate::isolator::{Container, Preparation};
 use crate::protocol::resources::scalar;
 
 /// Notes what it is called with.
