@@ -67,7 +67,7 @@ impl Checker {
         Checker {
             make: Arc::new(make),
             slow_call: Duration::from_secs(1),
-            slow_usage: Duration::from_millis(100),
+            slow_usage: Duration::from_millis(250),
             limit: Duration::from_secs(60),
             lives: 20,
             kills: 3,
@@ -76,7 +76,7 @@ impl Checker {
         }
     }
 
-    /// What is too slow: for any call (1 s), and for `usage` (100 ms), which may be called every second for each container.
+    /// What is too slow: for any call (1 s), and for `usage` (250 ms), which may be called every second for each container.
     #[must_use]
     pub fn slow(self, call: Duration, usage: Duration) -> Checker {
         Checker { slow_call: call, slow_usage: usage, ..self }
