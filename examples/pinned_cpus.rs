@@ -272,6 +272,11 @@ mod tests {
     }
 
     #[test]
+    fn keeps_the_contract() {
+        mesos_ecp::testing::check(|| Box::new(PinnedCpus)).assert_passed();
+    }
+
+    #[test]
     fn each_cpu_has_one_holder_who_is_named_to_others() {
         let (_dir, slots) = slots("2-4\n");
         assert_eq!(slots.take("a", 2, &[]).unwrap(), [2, 3]);
