@@ -168,6 +168,20 @@ mod tests {
     }
 
     #[test]
+    fn two_roots_are_refused() {
+        use crate::sys::Content;
+        let with = || Preparation {
+            root: Some(Root { at: c"/mnt".into(), content: Content::Tree(std::fs::File::open("/").unwrap().into()) }),
+            ..Preparation::default()
+        };
+        let mut all = Preparation::default();
+        all.merge(with()).unwrap();
+        all.merge(Preparation::default()).unwrap();
+        let error = all.merge(with()).unwrap_err().to_string();
+        assert!(error.contains("two isolators") && error.contains("a root directory"), "{error}");
+    }
+
+    #[test]
     fn the_first_isolators_program_goes_first() {
         let with =
             |argv: &[&str]| Preparation { argv: argv.iter().map(Into::into).collect(), ..Preparation::default() };

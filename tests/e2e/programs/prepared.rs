@@ -103,7 +103,7 @@ fn mounts_are_made_as_volumes_are() {
 }
 
 #[test]
-fn two_mounts_in_one_place_and_two_roots_are_refused() {
+fn two_mounts_in_one_place_are_refused() {
     need_root!();
     let agent = agent_with("filesystem/linux,program/one,program/two");
     let shared = agent.path("shared");
