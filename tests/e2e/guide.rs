@@ -108,7 +108,9 @@ fn stop_in(agent: &Agent, name: &str, call: &str, before: bool) {
     let real = agent.copy_of(&format!("real-{name}"), &fs::read_to_string(agent.libexec.join(name)).unwrap());
     let (stopped, real) = (agent.path("stopped"), real.display().to_string());
     let act = if before { String::new() } else { format!("{real} $1 > /dev/null;") };
-    let stop = format!("{act} echo $$ $PPID > {0}.new; mv {0}.new {0}; sleep 1000", stopped.display());
+    // In describe there is no container by which what a program has started could be found later.
+    let sleep = if call == "describe" { "exec sleep 1000" } else { "sleep 1000" };
+    let stop = format!("{act} echo $$ $PPID > {0}.new; mv {0}.new {0}; {sleep}", stopped.display());
     agent.helper(
         name,
         &format!("if [ $1 = {call} ] && [ ! -e {} ]; then {stop}; fi\nexec {real} $1", stopped.display()),
