@@ -61,7 +61,7 @@ fn a_command_that_fails_or_hangs_at_the_end_keeps_nobody() {
     for command in ["exit 7", "sleep 1000"] {
         let agent = agent_with(&[
             format!("--on_exit=echo once >> $MESOS_SANDBOX/after; {command}"),
-            "--isolator_timeout=400ms".into(),
+            format!("--isolator_timeout={}secs", patient(Duration::from_secs(1)).as_secs()),
         ]);
         let container = agent.task("exit 3").launch();
         let begin = Instant::now();

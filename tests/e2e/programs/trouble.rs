@@ -15,7 +15,8 @@ fn soon() -> Duration {
 }
 
 fn agent() -> Agent {
-    agent_with_timeout("program/trouble,posix/cpu", "400ms")
+    let timeout = patient(Duration::from_secs(1));
+    agent_with_timeout("program/trouble,posix/cpu", &format!("{}secs", timeout.as_secs()))
 }
 
 /// What a program may do instead of answering.
