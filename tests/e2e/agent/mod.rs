@@ -241,6 +241,18 @@ impl Agent {
         live.map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect()
     }
 
+    /// The state directory of a live container.
+    pub fn state(&self, id: &str) -> Option<PathBuf> {
+        let below = |path: PathBuf| fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+        let boots = below(self.runtime_dir.clone()).flat_map(below);
+        boots.map(|boot| boot.join("live").join(id)).find(|state| state.is_dir())
+    }
+
+    /// What the log of a live container says.
+    pub fn log(&self, id: &str) -> String {
+        self.state(id).and_then(|state| fs::read_to_string(state.join("log")).ok()).unwrap_or_default()
+    }
+
     /// Fails the test unless neither processes nor live state remain. What was told to go may take a moment.
     #[track_caller]
     pub fn assert_nothing_left(&self) {

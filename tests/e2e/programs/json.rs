@@ -176,12 +176,7 @@ fn what_a_program_says_on_stderr_is_found() {
     );
     let container = launch(&agent, AWAIT_GO);
     container.usage();
-    let log = || {
-        let below = |path: std::path::PathBuf| fs::read_dir(path).into_iter().flatten().flatten().map(|e| e.path());
-        let boots = below(agent.runtime_dir.clone()).flat_map(below);
-        let logs = boots.map(|boot| boot.join("live").join(&container.id).join("log"));
-        logs.filter_map(|log| fs::read_to_string(log).ok()).collect::<String>()
-    };
+    let log = || agent.log(&container.id);
     eventually("usage is in the log", || log().contains("isolator program/chatty: usage: measured\n"));
     assert!(log().contains("isolator program/chatty: prepare: two\n"), "{}", log());
     container.go();

@@ -172,13 +172,11 @@ fn where_resources_cannot_be_read_programs_only_clean_up() {
     isolator(&agent, "careful", "");
     let container = launch(&agent, "sleep 1000");
     agent.kill_supervisors();
-    let below = |path: std::path::PathBuf| fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
-    let boots = below(agent.runtime_dir.clone()).flat_map(below);
-    let state = boots.map(|boot| boot.join("live").join(&container.id)).find(|state| state.is_dir()).unwrap();
+    let state = agent.state(&container.id).unwrap();
     fs::write(state.join("resources"), [0xff, 0xff]).unwrap();
     let mut recovered = agent.restart_with_memory();
     eventually("the log says so", || {
-        let log = fs::read_to_string(state.join("log")).unwrap_or_default();
+        let log = agent.log(&container.id);
         ["recover", "watch"].iter().all(|call| log.contains(&format!("{call}: the resources in force are not known")))
     });
     let wait = recovered.wait(&container);

@@ -112,12 +112,7 @@ fn a_watch_in_trouble_leaves_the_container_running() {
         let agent = agent();
         speaker(&agent, "trouble", r#"{"calls": ["watch"]}"#, &format!("watch) {trouble} ;;"));
         let container = launch(&agent, &format!("{AWAIT_GO}; exit 3"));
-        let log = || {
-            let below = |path: std::path::PathBuf| fs::read_dir(path).into_iter().flatten().flatten().map(|e| e.path());
-            let boots = below(agent.runtime_dir.clone()).flat_map(below);
-            let logs = boots.map(|boot| boot.join("live").join(&container.id).join("log"));
-            logs.filter_map(|log| fs::read_to_string(log).ok()).collect::<String>()
-        };
+        let log = || agent.log(&container.id);
         eventually(&format!("{trouble}: the log says \"{says}\""), || log().contains(says));
         assert!(log().len() < 3 << 20, "{trouble}: the log has {} bytes", log().len());
         container.go();
