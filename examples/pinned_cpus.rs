@@ -12,9 +12,9 @@
 //! A container may change its affinity: this keeps those that mean well apart, `cgroups/cpuset` the others.
 //!
 //! # What is left by a crash
-//! A CPU that is taken is a link in `pinned-cpus`, named after the CPU, that leads to the container's id. It is made in one step,
+//! A CPU that is taken is a link in `pinned-cpus/BOOT`, named after the CPU, that leads to the container's id. It is made in one step,
 //! which fails if it is there, so no CPU is ever taken by two, or by nobody. `cleanup` removes the links that lead to its container:
-//! whatever `prepare` had made when it died, stored facts or not. Like all of `--runtime_dir` they do not outlive the boot.
+//! whatever `prepare` had made when it died, stored facts or not. They are in a directory of this boot: containers do not outlive it either.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
@@ -101,18 +101,24 @@ fn settle(container: &Container<'_>, facts: &Facts, wanted: usize) -> Result<Fac
 }
 
 /// Which CPU is whose.
-struct Slots(PathBuf);
+struct Slots {
+    /// Where the links are.
+    taken: PathBuf,
+    /// What there is to share out, if the operator says so.
+    list: PathBuf,
+}
 
 impl Slots {
     fn of(container: &Container<'_>) -> Result<Slots> {
-        Ok(Slots(container.runtime_dir()?.join("pinned-cpus")))
+        let list = container.runtime_dir()?.join("pinned-cpus/cpus");
+        Ok(Slots { taken: container.shared_dir("pinned-cpus")?, list })
     }
 
     /// The CPUs that are taken, each with the container that has it.
     fn taken(&self) -> Result<BTreeMap<usize, String>> {
-        let entries = match fs::read_dir(&self.0) {
+        let entries = match fs::read_dir(&self.taken) {
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
-            entries => entries.map_err(Error::path("list", &self.0))?,
+            entries => entries.map_err(Error::path("list", &self.taken))?,
         };
         // The lock and the list are no links. What is freed meanwhile is not taken.
         let link = |entry: fs::DirEntry| {
@@ -124,21 +130,21 @@ impl Slots {
 
     /// The CPUs that there are to share out.
     fn all(&self) -> Result<Vec<usize>> {
-        let list = self.0.join("cpus");
-        match fs::read_to_string(&list) {
+        let list = &self.list;
+        match fs::read_to_string(list) {
             Ok(text) => parse(&text).ok_or_else(|| Error::refused(format!("{}: not a list of CPUs", list.display()))),
             Err(e) if e.kind() == ErrorKind::NotFound => {
                 let own = sched_getaffinity(Pid::from_raw(0)).map_err(Error::system("ask for the agent's own CPUs"))?;
                 Ok(members(&own).collect())
             }
-            Err(e) => Err(Error::path("read", &list)(e)),
+            Err(e) => Err(Error::path("read", list)(e)),
         }
     }
 
     /// Takes CPUs until the container has as many as are wanted: those that it has, those that it had `before`, any others that
     /// are free. Returns these; if it has more, the others stay taken.
     fn take(&self, id: &str, wanted: usize, before: &[usize]) -> Result<Vec<usize>> {
-        DirBuilder::new().mode(0o700).recursive(true).create(&self.0).map_err(Error::path("make", &self.0))?;
+        DirBuilder::new().mode(0o700).recursive(true).create(&self.taken).map_err(Error::path("make", &self.taken))?;
         // So that of two who want two of the last three one gets them.
         let _lock = self.lock()?;
         let (taken, all) = (self.taken()?, self.all()?);
@@ -157,7 +163,7 @@ impl Slots {
             )));
         }
         for cpu in more {
-            let link = self.0.join(cpu.to_string());
+            let link = self.taken.join(cpu.to_string());
             step("take a CPU", || symlink(id, &link)).map_err(Error::path("take", &link))?;
             cpus.push(cpu);
         }
@@ -168,7 +174,7 @@ impl Slots {
     /// Takes all but these from the container. Without the lock: nobody else touches its links, and an end must not wait.
     fn free_all_but(&self, id: &str, keep: &[usize]) -> Result<()> {
         for (cpu, _) in self.taken()?.iter().filter(|(cpu, holder)| *holder == id && !keep.contains(cpu)) {
-            let link = self.0.join(cpu.to_string());
+            let link = self.taken.join(cpu.to_string());
             step("free a CPU", || fs::remove_file(&link)).map_err(Error::path("free", &link))?;
         }
         Ok(())
@@ -176,7 +182,7 @@ impl Slots {
 
     /// Until the file is closed, which a crash does as well.
     fn lock(&self) -> Result<File> {
-        let path = self.0.join("lock");
+        let path = self.taken.join("lock");
         let file = File::options().append(true).create(true).open(&path).map_err(Error::path("open", &path))?;
         let end = Instant::now() + PATIENCE;
         while let Err(why) = file.try_lock() {
@@ -267,7 +273,7 @@ mod tests {
     fn slots(cpus: &str) -> (tempfile::TempDir, Slots) {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("cpus"), cpus).unwrap();
-        let slots = Slots(dir.path().to_path_buf());
+        let slots = Slots { taken: dir.path().to_path_buf(), list: dir.path().join("cpus") };
         (dir, slots)
     }
 
@@ -319,13 +325,13 @@ mod tests {
     #[test]
     fn nothing_made_is_nothing_to_undo() {
         let dir = tempfile::tempdir().unwrap();
-        let slots = Slots(dir.path().join("missing"));
+        let slots = Slots { taken: dir.path().join("missing"), list: dir.path().join("none") };
         slots.free_all_but("a", &[]).unwrap();
-        assert!(slots.taken().unwrap().is_empty() && !slots.0.exists());
+        assert!(slots.taken().unwrap().is_empty() && !slots.taken.exists());
         let own = slots.all().unwrap();
         assert!(!own.is_empty(), "those of this process");
         slots.take("a", 1, &[]).unwrap();
-        assert_eq!(fs::read_link(slots.0.join(own[0].to_string())).unwrap().to_str(), Some("a"));
+        assert_eq!(fs::read_link(slots.taken.join(own[0].to_string())).unwrap().to_str(), Some("a"));
     }
 
     #[test]

@@ -18,7 +18,7 @@ impl Isolator for Tmpdir {
         // What is in the sandbox is somebody else's: a "tmp" that is a link leads nowhere from here.
         let tmp = Beneath::new(sandbox.as_fd(), container.sandbox);
         tmp.make_directory(Path::new("tmp"), Owner { uid, gid, mode: 0o700 })?;
-        let environment = vec![("TMPDIR".into(), container.sandbox.join("tmp").into())];
+        let environment = vec![("TMPDIR".into(), container.sandbox_inside().join("tmp").into())];
         Ok(Preparation { environment, ..Preparation::default() })
     }
 }

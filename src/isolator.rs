@@ -76,7 +76,7 @@ mod preparation;
 
 use std::cell::OnceCell;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::poll::PollFlags;
 
@@ -124,10 +124,14 @@ pub struct Container<'a> {
     pub cgroups: &'a Cgroups,
     /// How it ended, in the `cleanup` that follows an end. None before, and in one that follows a launch that failed.
     pub ended: Option<&'a Termination>,
+    /// What the programs that are started for it have in their environment, so that those of a dead caller can be found.
+    pub mark: Option<&'a str>,
     /// Its state directory; None in tests of a single isolator.
     pub state: Option<&'a ContainerDir>,
     /// Where to read about processes.
     pub proc: &'a Proc,
+    /// For [`Container::sandbox_inside`]; starts empty.
+    pub seen: OnceCell<PathBuf>,
     /// For [`Container::members`]; starts empty.
     pub members: OnceCell<Members>,
 }
@@ -168,9 +172,8 @@ impl Container<'_> {
         self.asked.ok_or_else(|| Error::refused("what the container was asked for with is not known in this call"))
     }
 
-    /// `--runtime_dir`, or what is usual for who runs this: only its owner may enter it, and what lies there is over with the
-    /// boot, as containers are. A directory in it, called like the isolator without a slash, is the place for what the
-    /// containers of all agents of this host share: who has which device.
+    /// `--runtime_dir`, or what is usual for who runs this: only its owner may enter it. It may be on a disk, and so outlive the
+    /// boot; containers do not.
     ///
     /// # Errors
     /// In tests of a single isolator, without a state directory.
@@ -178,6 +181,24 @@ impl Container<'_> {
         // `<runtime_dir>/<agent>/<boot>/live/<id>` is where a container's state is.
         let above = self.state.and_then(|state| state.path().ancestors().nth(4));
         above.ok_or_else(|| Error::refused("the container has no state directory"))
+    }
+
+    /// A directory in [`Container::runtime_dir`] for what the containers of all agents of this host share in this boot: who has which
+    /// device. `name` is best the isolator's, without a slash. The isolator makes it, with what is above it, for its owner
+    /// only.
+    ///
+    /// # Errors
+    /// As [`Container::runtime_dir`].
+    pub fn shared_dir(&self, name: &str) -> Result<PathBuf> {
+        let boot = self.state.and_then(|state| state.path().ancestors().nth(2)).and_then(Path::file_name);
+        let boot = boot.ok_or_else(|| Error::refused("the container has no state directory"))?;
+        Ok(self.runtime_dir()?.join(name).join(boot))
+    }
+
+    /// Where the container's processes have the sandbox: in a root directory of the container's own it is elsewhere than on the
+    /// host. Known in `prepare` to all but the isolator that gives the root, and to none later.
+    pub fn sandbox_inside(&self) -> &Path {
+        self.seen.get().map_or(self.sandbox, PathBuf::as_path)
     }
 
     /// What the isolator of this name has published with [`Watched::Figures`]; None when it has not yet.

@@ -17,6 +17,8 @@ impl Untrusted {
         for (name, value) in variables {
             // An environment is a row of NAME=VALUE texts: who may choose the name `A=b` sets `A`.
             let entry = format!("{name}={value}");
+            // And a text ends at its first NUL.
+            let entry = entry.split('\0').next().unwrap_or_default();
             if let Some((name, value)) = entry.split_once('=') {
                 all.entry(name.to_owned()).or_default().push(value.to_owned());
             }
@@ -40,6 +42,8 @@ mod tests {
         let untrusted = Untrusted::of([("A", "1"), ("A", "2"), ("B=x", "y")].into_iter());
         let may = |name: &str, value: &str| untrusted.may_have_set(OsStr::new(name), OsStr::new(value));
         assert!(may("A", "1") && may("A", "2") && may("B", "x=y"));
+        let untrusted = Untrusted::of([("A", "1\0x"), ("B\0", "y")].into_iter());
+        assert!(untrusted.may_have_set(OsStr::new("A"), OsStr::new("1")), "what the agent makes of it");
         assert!(!may("A", "3") && !may("B", "y") && !may("C", "1"));
     }
 }

@@ -3,7 +3,7 @@
 //! second does.
 #![forbid(unsafe_code)]
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use prost::Message;
 
 use super::Settings;
-use super::program::{Invocation, message, run, tell};
+use super::program::{Invocation, environment, message, run, tell};
 use crate::error::{Error, Result};
 use crate::isolator::{Container, Facts, Isolator};
 use crate::protocol::json::from_wire;
@@ -45,11 +45,8 @@ impl Hooks {
         let call = message(container, b"", container.resources, &[]);
         let mut input = from_wire("mesos_ecp.isolator.Call", &call.encode_to_vec())?;
         input.push(b'\n');
-        let mut environment: Vec<(&'static str, OsString)> = vec![
-            ("MESOS_CONTAINER_ID", container.id.as_str().into()),
-            ("MESOS_SANDBOX", container.sandbox.as_os_str().to_owned()),
-            ("HOOK", hook.into()),
-        ];
+        let mut environment = environment(Some(container));
+        environment.push(("HOOK", hook.into()));
         environment.extend(call.pid.map(|pid| ("CONTAINER_PID", pid.to_string().into())));
         let status = container.ended.and_then(|ended| ended.status);
         environment.extend(status.map(|status| ("CONTAINER_STATUS", as_shells_do(status).to_string().into())));
@@ -62,7 +59,7 @@ impl Hooks {
         let ran = run(&what, &input, Instant::now() + self.timeout);
         tell(Some(container), NAME, hook, &ran.words);
         // Whatever it has said, it is not asked for anything.
-        ran.answer.map(drop)
+        ran.answer
     }
 }
 

@@ -192,8 +192,14 @@ impl AtMostOne {
 pub const KEEP_VOLUMES: &[&str] = filesystem::KEEP_VOLUMES;
 
 /// Whether an isolator is, or has, programs of the operator's.
-fn starts_programs(isolator: &str) -> bool {
+pub fn starts_programs(isolator: &str) -> bool {
     isolator.starts_with(PROGRAM) || isolator == hooks::NAME
+}
+
+/// Entries of environments, as `NAME=VALUE`, by which programs are found that were started for the container of this mark: by
+/// its owner, by verbs.
+pub fn marks(mark: &str) -> [String; 2] {
+    program::marks(mark)
 }
 
 /// Whether volumes can be had with this `--isolation`.

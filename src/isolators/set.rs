@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::{Settings, make, starts_programs};
 use crate::config::IdRange;
 use crate::container::ContainerDir;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::isolator::{Container, Isolator, Limitation, Preparation, Watch, Watched, in_call};
 use crate::protocol::mesos::ResourceStatistics;
 use crate::protocol::state::Described;
@@ -28,6 +28,14 @@ pub struct Set {
     pauses: [Duration; 2],
     /// That figures cannot be published is said once.
     said: Cell<bool>,
+}
+
+/// Each call may take its time: a launch that is called off does not go through all of them.
+fn go_on(dir: &ContainerDir) -> Result<()> {
+    match dir.is_destroy_requested() {
+        true => Err(Error::Cancelled("destroy asked for the container's end")),
+        false => Ok(()),
+    }
 }
 
 impl Set {
@@ -90,6 +98,7 @@ impl Set {
         let mut all = Preparation::default();
         for isolator in &self.list {
             let name = isolator.name();
+            go_on(dir)?;
             let facts = in_call(isolator.as_ref(), "plan", isolator.plan(container))?;
             if !facts.is_empty() {
                 dir.write_facts(name, &facts)?;
@@ -100,6 +109,10 @@ impl Set {
                 dir.write_facts(name, &facts)?;
             }
             all.merge(one)?;
+            if let Some(seen) = &all.sandbox {
+                // Of one isolator at most, so this is the first time or says the same.
+                let _ = container.seen.set(seen.clone());
+            }
         }
         all.mounts.sort_by_key(|mount| mount.stage);
         Ok(all)
@@ -111,6 +124,7 @@ impl Set {
     /// Of the first that fails; [`Set::cleanup`] must follow.
     pub fn isolate(&self, dir: &ContainerDir, container: &Container<'_>) -> Result<()> {
         for isolator in &self.list {
+            go_on(dir)?;
             let facts = dir.facts(isolator.name())?;
             let isolated = step("isolate", || isolator.isolate(container, &facts));
             in_call(isolator.as_ref(), "isolate", isolated)?;

@@ -130,11 +130,21 @@ fn reap(reaped: &mut impl FnMut(i32, i32)) -> Reaped {
 /// Kills the first process with all below it, and every process whose environment names the container, until two looks in a
 /// row find none. Misses a process that was reparented away and has changed its environment.
 pub fn kill_strangers(proc: &Proc, id: &ContainerId, first: Option<&Process>, deadline: Instant) -> Killed {
-    let entry = format!("MESOS_CONTAINER_ID={id}");
+    let entries = [format!("MESOS_CONTAINER_ID={id}")];
+    kill_found(proc, deadline, || strangers(proc, &entries, first))
+}
+
+/// Kills every process that has one of these entries (`NAME=VALUE`) in its environment, until two looks in a row find none. They must
+/// be such that nobody else can know them: who does keeps this from coming to an end.
+pub fn kill_marked(proc: &Proc, entries: &[String], deadline: Instant) -> Killed {
+    kill_found(proc, deadline, || strangers(proc, entries, None))
+}
+
+fn kill_found(proc: &Proc, deadline: Instant, mut look: impl FnMut() -> Vec<Stat>) -> Killed {
     let mut pause = FIRST_PAUSE;
     let mut quiet = 0;
     loop {
-        let found = strangers(proc, &entry, first);
+        let found = look();
         if found.is_empty() {
             quiet += 1;
             if quiet == 2 {
@@ -155,7 +165,7 @@ pub fn kill_strangers(proc: &Proc, id: &ContainerId, first: Option<&Process>, de
 }
 
 /// Not this process and those above it: whoever calls us from inside a container of the same id is not killed for it.
-fn strangers(proc: &Proc, entry: &str, first: Option<&Process>) -> Vec<Stat> {
+fn strangers(proc: &Proc, entries: &[String], first: Option<&Process>) -> Vec<Stat> {
     let mut spared = vec![];
     let mut above = std::process::id() as i32;
     while above > 0 && !spared.contains(&above) {
@@ -165,7 +175,7 @@ fn strangers(proc: &Proc, entry: &str, first: Option<&Process>) -> Vec<Stat> {
     let mut found: Vec<Stat> = first.filter(|f| is_alive(proc, f)).map(|f| proc.tree(f.pid)).unwrap_or_default();
     for pid in proc.pids().unwrap_or_default() {
         if !found.iter().any(|s| s.pid == pid)
-            && proc.has_environment(pid, entry)
+            && entries.iter().any(|entry| proc.has_environment(pid, entry))
             && let Some(stat) = proc.stat(pid)
         {
             found.push(stat);
@@ -230,7 +240,7 @@ mod tests {
             std::thread::sleep(Duration::from_millis(5));
         }
         let proc = Proc::default();
-        let entry = format!("MESOS_CONTAINER_ID={id}");
+        let entry = [format!("MESOS_CONTAINER_ID={id}")];
         assert!(!strangers(&proc, &entry, None).is_empty());
         assert_eq!(kill_strangers(&proc, &id, None, Instant::now() + Duration::from_secs(10)), Killed::All);
         assert!(strangers(&proc, &entry, None).is_empty());

@@ -14,7 +14,7 @@ pub use cgroups::{Cgroups, Joins};
 pub use command::{Command, envp};
 pub use environment::{Facts, container_environment};
 pub use init::{find_init, open_init};
-pub use kill::{Killed, kill_descendants, kill_first, kill_in_cgroups, kill_strangers};
+pub use kill::{Killed, kill_descendants, kill_first, kill_in_cgroups, kill_marked, kill_strangers};
 pub use sandbox::{Sandbox, Streams, append_to_stderr};
 pub use unit::{Unit, leave_unit};
 pub use user::{Account, account};

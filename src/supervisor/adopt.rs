@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
 
@@ -15,7 +16,8 @@ use super::{Charge, Outcome};
 use crate::config::Config;
 use crate::container::{ContainerDir, Ownership, become_owner, open_alive};
 use crate::error::{Error, Result};
-use crate::launcher::leave_unit;
+use crate::isolators::marks;
+use crate::launcher::{Killed, kill_marked, leave_unit};
 use crate::proc::Proc;
 use crate::sys::{self, Pidfd};
 
@@ -41,6 +43,9 @@ pub fn adopt(dir: &ContainerDir, first: Option<&Pidfd>, config: &Config, proc: &
         why => Err(Error::Supervisor(format!("cannot take over container {}: {why}", dir.id()))),
     }
 }
+
+/// How long what a dead owner's isolators have left is being killed before the others are called.
+const KILLING: Duration = Duration::from_secs(2);
 
 /// The adopter's life.
 fn run(dir: ContainerDir, kept: Vec<OwnedFd>, config: &Config, proc: &Proc) -> i32 {
@@ -88,6 +93,13 @@ fn serve(charge: Charge, signals: Signals, inherited: Option<Pidfd>) -> i32 {
     if pidfd.is_none() {
         outcome.status = status::of_file(&charge);
         outcome.no_status = Some(status::LOST);
+    }
+    if let Some(mark) = &charge.checkpoint.mark {
+        // What the dead owner had started. Calls of verbs that are under way go on.
+        let [by_owner, _] = marks(mark);
+        if let Killed::Left(left) = kill_marked(&charge.proc, &[by_owner], Instant::now() + KILLING) {
+            charge.dir.log(&format!("these processes of a dead supervisor's isolators could not be killed: {left}"));
+        }
     }
     let resources = charge.resources();
     charge.set.recover(&charge.dir, &charge.running(&resources), |e| charge.dir.log(&e));

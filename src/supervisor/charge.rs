@@ -66,8 +66,10 @@ impl Charge {
             adopted: self.checkpoint.adopted(),
             cgroups: &self.cgroups,
             ended: None,
+            mark: self.checkpoint.mark.as_deref(),
             state: Some(&self.dir),
             proc: &self.proc,
+            seen: OnceCell::new(),
             members: OnceCell::new(),
         }
     }

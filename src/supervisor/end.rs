@@ -10,7 +10,8 @@ use crate::config::Config;
 use crate::container::{ContainerDir, Lock, STATE_VERSION};
 use crate::error::Result;
 use crate::isolator::{Container, Limitation};
-use crate::launcher::{Cgroups, Killed, kill_descendants, kill_first, kill_in_cgroups, kill_strangers};
+use crate::isolators::marks;
+use crate::launcher::{Cgroups, Killed, kill_descendants, kill_first, kill_in_cgroups, kill_marked, kill_strangers};
 use crate::proc::Proc;
 use crate::protocol::mesos::TaskState;
 use crate::protocol::mesos::containerizer::Termination;
@@ -85,16 +86,15 @@ fn kill(charge: &Charge, outcome: &mut Outcome, deadline: Instant) -> Killed {
     {
         return Killed::Left(left);
     }
-    if charge.checkpoint.adopted() {
+    let killed = if charge.checkpoint.adopted() {
         kill_strangers(&charge.proc, charge.dir.id(), first, deadline)
     } else {
-        match kill_descendants(&charge.proc, deadline, reaped) {
-            // What a verb had called that was killed meanwhile is nobody's child here.
-            Killed::All if charge.set.starts_programs() => {
-                kill_strangers(&charge.proc, charge.dir.id(), None, deadline)
-            }
-            killed => killed,
-        }
+        kill_descendants(&charge.proc, deadline, reaped)
+    };
+    match (killed, &charge.checkpoint.mark) {
+        // What a caller had started that was killed meanwhile is nobody's child here.
+        (Killed::All, Some(mark)) => kill_marked(&charge.proc, &marks(mark), deadline),
+        (killed, _) => killed,
     }
 }
 

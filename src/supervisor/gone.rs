@@ -10,6 +10,7 @@ use super::adopt;
 use crate::config::Config;
 use crate::container::{ContainerDir, ContainerId, Scope, is_alive, open_alive};
 use crate::error::{Error, Result};
+use crate::isolators::starts_programs;
 use crate::proc::{Proc, Stat};
 use crate::protocol::state::Process;
 
@@ -40,7 +41,10 @@ pub fn see_gone(scope: &Scope, id: &ContainerId, destroy: bool, config: &Config,
         let Some(checkpoint) = dir.checkpoint()? else { continue };
         let owner = checkpoint.owner;
         let timeout = checkpoint.destroy_timeout_ms.map_or(config.cgroups_destroy_timeout, Duration::from_millis);
-        let deadline = *deadline.get_or_insert_with(|| Instant::now() + timeout + MOMENT);
+        // A program isolator may be under way, and clean up after that.
+        let programs = checkpoint.isolation.iter().filter(|name| starts_programs(name)).count();
+        let calls = config.isolator_timeout.saturating_mul(u32::try_from(programs * 2).unwrap_or(u32::MAX));
+        let deadline = *deadline.get_or_insert_with(|| Instant::now() + timeout + calls + MOMENT);
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(gave_up(&dir, &owner));

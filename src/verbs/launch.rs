@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -75,6 +76,7 @@ pub fn order(
         version: STATE_VERSION,
         isolation: set.names(),
         described: set.described(),
+        mark: set.starts_programs().then(mark).transpose()?,
         sandbox: Some(sandbox.to_string_lossy().into_owned()),
         user: account.name.clone(),
         meta_run: meta_run(&launch),
@@ -100,6 +102,14 @@ pub fn order(
         retention: context.config.answered_retention,
         proc: context.proc.clone(),
     })
+}
+
+/// Anybody can put what is known into an environment.
+fn mark() -> Result<String> {
+    let mut bytes = [0; 16];
+    let path = "/dev/urandom";
+    File::open(path).and_then(|mut file| file.read_exact(&mut bytes)).map_err(Error::path("read", path))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// What a framework can put into this process's environment.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use nix::sys::signal::Signal;
 
@@ -84,6 +85,15 @@ fn processes_are_counted_and_too_many_end_the_container() {
     let (agent, _) = agent(&["processes"]);
     let few = agent.task("sleep 1000 & sleep 1000 & wait").flag(&dir(&agent)).launch();
     eventually("the shell and two others", || few.usage().message.get_varint(30) == Some(3));
+    // Anybody may call a process what he likes.
+    let named = Command::new("perl").args(["-e", r#"$0 = "\xff\xfe) 1 2"; print "x"; $| = 1; sleep 1000"#]).spawn();
+    let mut named = named.unwrap();
+    eventually("it has its name", || {
+        fs::read(format!("/proc/{}/comm", named.id())).is_ok_and(|name| name.starts_with(b"\xff\xfe"))
+    });
+    let count = few.usage().message.get_varint(30);
+    named.kill().and_then(|()| named.wait()).unwrap();
+    assert_eq!(count, Some(3));
     few.destroy();
     few.wait();
     let many = agent.task("for i in $(seq 60); do sleep 1000 & done; wait").flag(&dir(&agent)).launch();
@@ -184,7 +194,7 @@ fn the_python_example_survives_a_kill_in_each_call() {
 
 /// Others go on as if nothing were.
 #[test]
-fn a_kill_in_an_update_changes_nothing_for_others() {
+fn a_take_over_changes_nothing_for_others() {
     let (agent, slots) = agent(&["licence"]);
     let (one, two) =
         (agent.task("sleep 1000").flag(&dir(&agent)).launch(), agent.task("sleep 1000").flag(&dir(&agent)).launch());

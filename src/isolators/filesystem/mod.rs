@@ -11,7 +11,6 @@ mod volumes;
 
 use std::fs::File;
 use std::os::fd::AsFd;
-use std::path::Path;
 
 use nix::unistd::{getegid, geteuid};
 
@@ -58,15 +57,16 @@ fn remember(container: &Container<'_>, isolator: &'static str) -> impl FnOnce(&F
     move |facts| state.map_or(Ok(()), |state| state.write_facts(isolator, facts))
 }
 
-/// The mounts that another isolator wants, as if they were volumes of the task's. `seen`: where the container sees its sandbox, if it
-/// has a root directory of its own; there they have to be in the sandbox.
+/// The mounts that another isolator wants, as if they were volumes of the task's. In a root directory of the container's own they have
+/// to be in the sandbox.
 ///
 /// # Errors
 /// Of the first that cannot be had.
-pub(super) fn mounts_for(container: &Container<'_>, wanted: &[Volume], seen: Option<&Path>) -> Result<Vec<Mount>> {
+pub(super) fn mounts_for(container: &Container<'_>, wanted: &[Volume]) -> Result<Vec<Mount>> {
     let user = container.asked.map_or_else(|| (geteuid(), getegid()), |asked| asked.account.owner());
     let mut place = volumes::Place::new(container.sandbox, user)?;
-    if let Some(seen) = seen {
+    let seen = container.sandbox_inside();
+    if seen != container.sandbox {
         if let Some(volume) = wanted.iter().find(|volume| volume.container_path.starts_with('/')) {
             return Err(Error::Refused(format!(
                 "it wants a mount at {}: in a root directory of the container's own (--default_rootfs) only volumes of the task \

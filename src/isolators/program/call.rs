@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use prost::Message;
 
 use super::form;
+use crate::container::is_alive;
 use crate::error::{Error, Result};
 use crate::isolator::Container;
 use crate::protocol::isolator::{Call, Cgroup, Reply};
@@ -30,28 +31,48 @@ pub(in crate::isolators) fn message(
             unified: Some(container.cgroups.is_unified(controller)),
         })
     };
+    // A number that may be another process's by now is worse than none.
+    let first = container.first.filter(|process| container.asked.is_some() || is_alive(container.proc, process));
+    let inside = || container.sandbox_inside().to_string_lossy().into_owned();
     Call {
         container_id: Some(container.id.as_str().to_owned()),
         facts: (!facts.is_empty()).then(|| String::from_utf8_lossy(facts).into_owned()),
         sandbox: Some(container.sandbox.to_string_lossy().into_owned()),
         user: container.user.map(str::to_owned),
-        pid: container.first.map(|p| p.pid),
+        pid: first.map(|process| process.pid),
         resources: resources.to_vec(),
         launch: container.asked.map(|asked| asked.launch.clone()),
         cgroups: controllers.iter().filter_map(cgroup).collect(),
         ended: container.ended.cloned(),
+        sandbox_inside: (container.asked.is_some() && first.is_none()).then(inside),
     }
 }
 
-/// What a program finds in its environment, beside PATH. By the id whoever takes over from a dead supervisor finds what that one
-/// has started and ends it.
-pub(super) fn environment(container: Option<&Container<'_>>) -> Vec<(&'static str, OsString)> {
-    container.map_or_else(Vec::new, |container| {
-        vec![
-            ("MESOS_CONTAINER_ID", container.id.as_str().into()),
-            ("MESOS_SANDBOX", container.sandbox.as_os_str().to_owned()),
-        ]
-    })
+/// What a program finds in its environment, beside PATH. By the mark whoever takes over from a dead supervisor finds what that one has
+/// started, and whoever ends the container all that was: see [`marks`].
+pub(in crate::isolators) fn environment(container: Option<&Container<'_>>) -> Vec<(&'static str, OsString)> {
+    let Some(container) = container else {
+        return Vec::new();
+    };
+    let is_owner = container.owner.pid == std::process::id() as i32;
+    let mut all: Vec<(&'static str, OsString)> = vec![
+        ("MESOS_CONTAINER_ID", container.id.as_str().into()),
+        ("MESOS_SANDBOX", container.sandbox.as_os_str().to_owned()),
+    ];
+    all.extend(container.mark.map(|mark| (MARK, OsString::from(marked(mark, is_owner)))));
+    all
+}
+
+/// The variable with the container's mark.
+const MARK: &str = "ISOLATOR_CALL";
+
+fn marked(mark: &str, by_owner: bool) -> String {
+    format!("{mark}-{}", if by_owner { "owner" } else { "verb" })
+}
+
+/// Entries of environments, as `NAME=VALUE`, of what was started for the container of this mark: by its owner, by verbs.
+pub(in crate::isolators) fn marks(mark: &str) -> [String; 2] {
+    [true, false].map(|by_owner| format!("{MARK}={}", marked(mark, by_owner)))
 }
 
 /// Understands the answer to `call`.
@@ -84,9 +105,12 @@ pub(super) fn reply(call: &str, answer: &[u8]) -> Result<Reply> {
     Ok(reply)
 }
 
+/// The most of a program's own text in a message, in characters: it goes on to the agent and the framework.
+const LONGEST_TEXT: usize = 4096;
+
 /// A text of the program's for a message of ours, which has one line.
 pub(super) fn one_line(text: &str) -> String {
-    text.trim_end().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.trim_end().chars().take(LONGEST_TEXT).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -113,5 +137,6 @@ mod tests {
     #[test]
     fn a_message_is_one_line() {
         assert_eq!(one_line("no room\nfor cats\x1b[1m\n"), "no room for cats [1m");
+        assert_eq!(one_line(&"x".repeat(1 << 20)).len(), LONGEST_TEXT);
     }
 }

@@ -3,6 +3,9 @@
 
 use std::borrow::Cow;
 
+use serde_core::de::IgnoredAny;
+use serde_json::Deserializer;
+
 use crate::error::{Error, Result};
 use crate::protocol::json::{from_wire, to_wire};
 use crate::protocol::read_record;
@@ -35,10 +38,13 @@ impl Form {
         }
     }
 
-    /// Whether the first message in `bytes` is there as a whole, which of what is still being written must be known.
+    /// Whether the first message in `bytes` is there as a whole, or what is there can never become one.
     pub(super) fn is_whole(self, bytes: &[u8]) -> bool {
         match self {
-            Form::Json => bytes.contains(&b'\n'),
+            Form::Json => match Deserializer::from_slice(bytes).into_iter::<IgnoredAny>().next() {
+                Some(Err(e)) => !e.is_eof(),
+                found => found.is_some(),
+            },
             Form::Record => bytes
                 .split_first_chunk()
                 .is_some_and(|(length, rest)| rest.len() as u64 >= u64::from(u32::from_ne_bytes(*length))),
@@ -85,7 +91,14 @@ mod tests {
             let (found, bytes) = read(CALL, &written).unwrap();
             assert_eq!((found, Call::decode(&*bytes).unwrap()), (form, call.clone()));
             assert!(form.is_whole(&written));
-            assert!((0..written.len()).all(|n| !form.is_whole(&written[..n])), "{form:?}");
+            // The end of the line is not waited for.
+            assert!((0..written.len() - 1).all(|n| !form.is_whole(&written[..n])), "{form:?}");
+        }
+        let lines = b"\n{\n  \"error\": \"x\"\n}\n";
+        assert!((0..lines.len() - 1).all(|n| !Form::Json.is_whole(&lines[..n])));
+        assert!(Form::Json.is_whole(lines));
+        for never in [&b"y\ny\n"[..], b"{]", b"12 "] {
+            assert!(Form::Json.is_whole(never), "it is read, and the error said");
         }
     }
 

@@ -30,7 +30,7 @@ use crate::isolator::{Container, Facts, Isolator, Preparation, Watch, Watched};
 use crate::protocol::isolator::Reply;
 use crate::protocol::mesos::{Resource, ResourceStatistics};
 
-pub(super) use call::message;
+pub(super) use call::{environment, marks, message};
 pub(super) use run::{Invocation, run};
 pub(super) use words::tell;
 
@@ -40,8 +40,6 @@ pub struct Program {
     name: String,
     path: PathBuf,
     timeout: Duration,
-    /// Where the container sees its sandbox, if it has a root directory of its own.
-    seen: Option<PathBuf>,
     /// Of a container that runs, as it was at its launch.
     description: OnceCell<Description>,
     /// In the supervisor only.
@@ -66,21 +64,13 @@ impl Program {
         }
         let path = settings.isolator_dir.join(name);
         let name = format!("{PROGRAM}{name}");
-        let filesystem = &settings.filesystem;
         let description = OnceCell::new();
         if let Some(kept) = settings.described.as_ref() {
             let kept = kept.get(&name).map_or(Description::UNKNOWN, |bytes| Description::kept(bytes));
             // It is empty, so this cannot fail.
             let _ = description.set(kept);
         }
-        Ok(Program {
-            name,
-            path,
-            timeout: settings.isolator_timeout,
-            seen: filesystem.default_rootfs.as_ref().map(|_| filesystem.sandbox_directory.clone()),
-            description,
-            watching: RefCell::default(),
-        })
+        Ok(Program { name, path, timeout: settings.isolator_timeout, description, watching: RefCell::default() })
     }
 
     /// What it says of itself; it is asked once.
@@ -107,7 +97,7 @@ impl Program {
         Ok(Invocation {
             program: self.path.clone(),
             arguments: vec![OsStr::new(call)],
-            environment: call::environment(container),
+            environment: environment(container),
             shown: format!("{} {call}", self.path.display()),
         })
     }
@@ -116,7 +106,13 @@ impl Program {
     fn run(&self, call: &str, container: Option<&Container<'_>>, input: &[u8]) -> Result<Vec<u8>> {
         let ran = run(&self.invocation(call, container)?, input, Instant::now() + self.timeout);
         tell(container, &self.name, call, &ran.words);
-        ran.answer
+        // One that says why it fails and says so by its exit code as well.
+        let own = call::reply(call, &ran.output).ok().and_then(|reply| reply.error);
+        match (ran.answer, own) {
+            (Err(e), Some(own)) => Err(Error::Refused(format!("{e}: {}", call::one_line(&own)))),
+            (Err(e), None) => Err(e),
+            (Ok(()), _) => Ok(ran.output),
+        }
     }
 
     fn input(&self, call: &str, container: &Container<'_>, facts: &Facts) -> Result<Vec<u8>> {
@@ -184,7 +180,7 @@ impl Isolator for Program {
 
     fn prepare(&self, container: &Container<'_>, facts: &Facts) -> Result<Preparation> {
         let reply = self.call("prepare", container, facts)?;
-        prepared::preparation(reply, container, self.seen.as_deref()).map_err(|e| self.answered("prepare", &e))
+        prepared::preparation(reply, container).map_err(|e| self.answered("prepare", &e))
     }
 
     fn isolate(&self, container: &Container<'_>, facts: &Facts) -> Result<()> {

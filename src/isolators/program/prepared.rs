@@ -26,11 +26,11 @@ const NAMESPACES: [(&str, libc::c_int); 5] = [
 const PERMISSIONS: u32 = 0o7777;
 
 /// The answer carried out as far as it goes before the clone: files are in the sandbox, mounts are made and only need to be put
-/// in their places. `seen`: where the container sees its sandbox, if it has a root directory of its own.
+/// in their places.
 ///
 /// # Errors
 /// What of it cannot be had.
-pub(super) fn preparation(reply: Reply, container: &Container<'_>, seen: Option<&Path>) -> Result<Preparation> {
+pub(super) fn preparation(reply: Reply, container: &Container<'_>) -> Result<Preparation> {
     let variables = reply.environment.unwrap_or_default().variables;
     let mut namespaces = 0;
     for name in &reply.namespaces {
@@ -51,7 +51,7 @@ pub(super) fn preparation(reply: Reply, container: &Container<'_>, seen: Option<
     }
     let mounts = match reply.mounts.as_slice() {
         [] => Vec::new(),
-        wanted => filesystem::mounts_for(container, wanted, seen)?,
+        wanted => filesystem::mounts_for(container, wanted)?,
     };
     place(&reply.files, container)?;
     Ok(Preparation {
@@ -100,6 +100,11 @@ fn place(files: &[File], container: &Container<'_>) -> Result<()> {
             return Err(bad(&format!("its mode {mode:o} has more than permissions")));
         }
         let to = names(&file.path).ok_or_else(|| bad("its path must lead from the sandbox to a name in it"))?;
+        if let [name] = &to[..]
+            && ["stdout", "stderr"].contains(&name.as_str())
+        {
+            return Err(bad("there the container's output goes"));
+        }
         let mut place = sandbox.place(&to)?;
         place
             .file()

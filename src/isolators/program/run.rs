@@ -40,8 +40,10 @@ pub struct Invocation<'a> {
 /// What came of a call.
 #[derive(Debug)]
 pub struct Ran {
-    /// What it wrote to stdout, or why the call failed.
-    pub answer: Result<Vec<u8>>,
+    /// Why the call failed, if it did.
+    pub answer: Result<()>,
+    /// What it wrote to stdout.
+    pub output: Vec<u8>,
     /// What it wrote to stderr, up to a limit.
     pub words: Vec<u8>,
 }
@@ -56,6 +58,8 @@ impl Group {
     /// The program itself is reaped only here, so that the group's number is still ours.
     fn end(&mut self) -> Option<ExitStatus> {
         let _ = killpg(Pid::from_raw(self.0.id() as i32), Signal::SIGKILL);
+        // It may have gone to another group.
+        let _ = self.0.kill();
         wait_until(&mut self.0, Instant::now() + REAPING)
     }
 }
@@ -69,12 +73,18 @@ impl Drop for Group {
 /// Runs the program with `input` as its stdin. When this returns, nothing of its process group runs any more. A failure is one to
 /// start it, an exit code that is not 0, an answer that is too long, or that it is not done at `deadline`.
 pub fn run(what: &Invocation<'_>, input: &[u8], deadline: Instant) -> Ran {
-    let mut words = Vec::new();
-    let answer = run_to_end(what, input, deadline, &mut words);
-    Ran { answer, words }
+    let (mut output, mut words) = (Vec::new(), Vec::new());
+    let answer = run_to_end(what, input, deadline, &mut output, &mut words);
+    Ran { answer, output, words }
 }
 
-fn run_to_end(what: &Invocation<'_>, input: &[u8], deadline: Instant, words: &mut Vec<u8>) -> Result<Vec<u8>> {
+fn run_to_end(
+    what: &Invocation<'_>,
+    input: &[u8],
+    deadline: Instant,
+    output: &mut Vec<u8>,
+    words: &mut Vec<u8>,
+) -> Result<()> {
     let bad = |how: String| Error::Refused(format!("{} {how}", what.shown));
     let mut group = Group(spawn(what, input)?);
     let (stdout, stderr) = (group.0.stdout.take().map(OwnedFd::from), group.0.stderr.take().map(OwnedFd::from));
@@ -104,15 +114,17 @@ fn run_to_end(what: &Invocation<'_>, input: &[u8], deadline: Instant, words: &mu
     let status = group.end();
     stdout.drain()?;
     stderr.drain()?;
+    let too_much = stdout.is_full();
     words.append(&mut stderr.taken);
-    if stdout.is_full() {
+    output.append(&mut stdout.taken);
+    if too_much {
         return Err(bad(format!("answers more than {} MiB and was killed", LONGEST_ANSWER >> 20)));
     }
     if !ended {
         return Err(bad("did not end in time (--isolator_timeout) and was killed".into()));
     }
     match status {
-        Some(status) if status.success() => Ok(stdout.taken),
+        Some(status) if status.success() => Ok(()),
         Some(status) => Err(bad(format!("failed: {status}{}", last_line(words)))),
         None => Err(bad("ended and cannot be reaped".into())),
     }
@@ -123,6 +135,7 @@ fn run_to_end(what: &Invocation<'_>, input: &[u8], deadline: Instant, words: &mu
 pub(super) struct Started {
     pub(super) stdout: OwnedFd,
     pub(super) stderr: OwnedFd,
+    pub(super) pidfd: Pidfd,
 }
 
 /// Starts the program with `input` as its stdin. It is not waited for: the supervisor reaps all its children, and
@@ -138,7 +151,9 @@ pub(super) fn start(what: &Invocation<'_>, input: &[u8]) -> Result<Started> {
     };
     nonblocking(&stdout)?;
     nonblocking(&stderr)?;
-    Ok(Started { stdout, stderr })
+    // Nobody reaps it before this process polls again.
+    let pidfd = Pidfd::open(child.id() as i32).map_err(Error::system("watch an isolator's program"))?;
+    Ok(Started { stdout, stderr, pidfd })
 }
 
 fn spawn(what: &Invocation<'_>, input: &[u8]) -> Result<Child> {
@@ -260,11 +275,11 @@ mod tests {
 
     #[test]
     fn answers_are_passed_on() {
-        assert_eq!(script("echo $1 $GIVEN $HOME; cat", b"record", LONG).answer.unwrap(), b"call here\nrecord");
+        assert_eq!(script("echo $1 $GIVEN $HOME; cat", b"record", LONG).output, b"call here\nrecord");
         let big = vec![7; 300_000];
-        assert_eq!(script("cat", &big, LONG).answer.unwrap(), big);
-        assert_eq!(script("exec <&-; echo x", &big, LONG).answer.unwrap(), b"x\n");
-        assert_eq!(script("cat", b"", LONG).answer.unwrap(), b"");
+        assert_eq!(script("cat", &big, LONG).output, big);
+        assert_eq!(script("exec <&-; echo x", &big, LONG).output, b"x\n");
+        assert_eq!(script("cat", b"", LONG).output, b"");
     }
 
     #[test]
@@ -274,7 +289,7 @@ mod tests {
         let error = ran.answer.unwrap_err().to_string();
         assert_eq!(error, "script call failed: exit status: 3: two");
         let ran = script("head -c 1000000 /dev/zero >&2; echo done", b"", LONG);
-        assert_eq!((ran.words.len(), &ran.answer.unwrap()[..]), (LONGEST_WORDS, &b"done\n"[..]));
+        assert_eq!((ran.words.len(), &ran.output[..]), (LONGEST_WORDS, &b"done\n"[..]));
     }
 
     #[test]
@@ -298,7 +313,7 @@ mod tests {
     fn what_a_helper_in_the_background_keeps_open_is_not_waited_for() {
         let begin = Instant::now();
         let ran = script("sleep 60 & echo $!", b"", LONG);
-        let helper: i32 = String::from_utf8(ran.answer.unwrap()).unwrap().trim().parse().unwrap();
+        let helper: i32 = String::from_utf8(ran.output).unwrap().trim().parse().unwrap();
         assert!(begin.elapsed() < LONG / 2);
         let gone = || std::fs::read_to_string(format!("/proc/{helper}/stat")).map_or(true, |s| s.contains(") Z"));
         while !gone() {

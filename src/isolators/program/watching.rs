@@ -14,6 +14,7 @@ use super::run::{Invocation, LONGEST_ANSWER, LONGEST_WORDS, read_some, start};
 use super::words::tell;
 use crate::error::{Error, Result};
 use crate::isolator::{Container, Limitation, Watch, Watched};
+use crate::sys::Pidfd;
 
 /// mesos.TaskStatus.Reason REASON_CONTAINER_LIMITATION, agent 0.26 and later.
 const REASON_CONTAINER_LIMITATION: i32 = 19;
@@ -26,9 +27,16 @@ pub(super) struct Watching {
     answer: Vec<u8>,
     /// Of stderr, what is not a whole line yet.
     words: Vec<u8>,
+    /// How much of it there was.
+    said: usize,
     /// The program has said that it watches: it is told of when it does not any more.
     asked_for: bool,
+    program: Pidfd,
 }
+
+/// More than that a program that watches cannot say to its standard error, in bytes: all of it goes into the sandbox, and keeps the
+/// supervisor busy.
+const MOST_WORDS: usize = 1 << 20;
 
 impl Watching {
     /// Starts it.
@@ -46,6 +54,8 @@ impl Watching {
             form: description.form,
             answer: Vec::new(),
             words: Vec::new(),
+            said: 0,
+            program: started.pidfd,
             asked_for: description.names("watch"),
         };
         let watches = [started.stdout, started.stderr].map(|fd| Watch { fd, events: PollFlags::POLLIN });
@@ -57,6 +67,16 @@ impl Watching {
     /// # Errors
     /// An answer that is none, or has no end; it is not watched any more.
     pub(super) fn ready(&mut self, name: &str, container: &Container<'_>, fd: BorrowedFd<'_>) -> Result<Watched> {
+        self.take(name, container, fd).inspect_err(|_| self.end())
+    }
+
+    /// What it has started is ended with the container.
+    fn end(&self) {
+        // ESRCH: it has ended by itself.
+        let _ = self.program.kill(libc::SIGKILL);
+    }
+
+    fn take(&mut self, name: &str, container: &Container<'_>, fd: BorrowedFd<'_>) -> Result<Watched> {
         // Not blocking: it was opened so, and this is the same open file.
         let mut file = File::from(fd.as_fd().try_clone_to_owned().map_err(Error::system("duplicate a pipe"))?);
         if fd.as_raw_fd() != self.stdout {
@@ -93,6 +113,13 @@ impl Watching {
 
     fn stderr(&mut self, name: &str, container: &Container<'_>, file: &mut File) -> Result<Watched> {
         let read = read_some(file, &mut self.words, LONGEST_WORDS)?;
+        self.said += read.unwrap_or(0);
+        if self.said > MOST_WORDS {
+            return Err(Error::Refused(format!(
+                "more than {} MiB on standard error: it was killed, and does not watch the container any more",
+                MOST_WORDS >> 20
+            )));
+        }
         let whole = match read {
             None => return Ok(Watched::Continue),
             // No line is longer than that.

@@ -157,6 +157,8 @@ fn in_container<T>(call: impl FnOnce(&ContainerDir, &Container<'_>) -> T) -> T {
         ended: None,
         state: Some(&dir),
         proc: &Proc::default(),
+        mark: None,
+        seen: Default::default(),
         members: OnceCell::new(),
     };
     call(&dir, &container)

@@ -40,6 +40,9 @@ pub struct Call {
     /// How the container ended, in a cleanup that follows an end; absent in one that follows a launch that failed.
     #[prost(message, optional, tag = "9")]
     pub ended: ::core::option::Option<super::super::mesos::containerizer::Termination>,
+    /// In prepare: where the container's processes have the sandbox, which is elsewhere in a root directory of its own.
+    #[prost(string, optional, tag = "10")]
+    pub sandbox_inside: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Cgroup {

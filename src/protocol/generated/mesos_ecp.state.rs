@@ -60,6 +60,9 @@ pub struct Checkpoint {
     /// What isolators found out about themselves at launch.
     #[prost(message, repeated, tag = "16")]
     pub described: ::prost::alloc::vec::Vec<Described>,
+    /// Where isolators start programs: what these have in their environment, which nobody else knows.
+    #[prost(string, optional, tag = "17")]
+    pub mark: ::core::option::Option<::prost::alloc::string::String>,
 }
 /// See `Isolator::described`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -197,6 +197,8 @@ impl Life<'_> {
             ended: self.ended.as_ref().filter(|_| call == Call::Cleanup),
             state: Some(&self.dir),
             proc: &self.proc,
+            mark: None,
+            seen: Default::default(),
             members: OnceCell::new(),
         };
         if let Some(trace) = self.trace {

@@ -123,7 +123,7 @@ fn killed_while_it_recovers_it_recovers_the_next_time() {
         let container = task(&agent, 1.0).launch();
         container.line("cpus");
         agent.kill_supervisors();
-        let link = agent.runtime_dir.join("pinned-cpus").join(cpus[0].to_string());
+        let link = super::pinned_cpus::slots(&agent).join(cpus[0].to_string());
         std::fs::remove_file(&link).unwrap();
         let crash = agent.invoke("recover").env("ECP_CRASH", &point).env("ECP_CRASH_AT", &at.to_string());
         let _ = crash.spawn().finish_within(BOUND);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
@@ -41,9 +42,15 @@ pub fn pool(agent: &Agent, many: usize) -> Vec<usize> {
     cpus
 }
 
+/// Where it is written down who has a CPU.
+pub fn slots(agent: &Agent) -> PathBuf {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    agent.runtime_dir.join("pinned-cpus").join(boot.trim())
+}
+
 /// Whose each CPU is that is taken.
 pub fn taken(agent: &Agent) -> BTreeMap<usize, String> {
-    let entries = fs::read_dir(agent.runtime_dir.join("pinned-cpus")).unwrap().flatten();
+    let entries = fs::read_dir(slots(agent)).into_iter().flatten().flatten();
     let link = |entry: fs::DirEntry| {
         let holder = fs::read_link(entry.path()).ok()?;
         Some((entry.file_name().to_str()?.parse().unwrap(), holder.to_str()?.to_owned()))
@@ -148,7 +155,7 @@ fn a_take_over_takes_them_again() {
     let container = launch(&agent, 1.0);
     assert_has(&agent, &container, &cpus[..1]);
     agent.kill_supervisors();
-    fs::remove_file(agent.runtime_dir.join("pinned-cpus").join(cpus[0].to_string())).unwrap();
+    fs::remove_file(slots(&agent).join(cpus[0].to_string())).unwrap();
     sched_setaffinity(Pid::from_raw(container.first_pid()), &set(&cpus)).unwrap();
     let mut recovered = agent.restart_with_memory();
     let wait = recovered.wait(&container);

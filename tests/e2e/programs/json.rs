@@ -165,6 +165,27 @@ fn a_watch_may_go_on_after_it_has_spoken() {
     agent.assert_nothing_left();
 }
 
+/// As jq writes it, and with all the time in between.
+#[test]
+fn a_watch_may_speak_in_several_lines() {
+    let agent = agent_with("program/guard");
+    let case = r#"watch) echo; sleep 0.2; echo '{'; sleep 0.2; echo '  "error": "Too many cats"'; sleep 0.2; echo '}'; sleep 1000 ;;"#;
+    speaker(&agent, "guard", r#"{"calls": ["watch"]}"#, case);
+    let end = launch(&agent, "sleep 1000").complete();
+    assert_eq!((end.killed, end.message.as_str()), (true, "Too many cats"), "{end:?}");
+    agent.assert_nothing_left();
+}
+
+#[test]
+fn an_error_counts_whatever_the_exit_code() {
+    for code in [0, 1] {
+        let agent = agent_with("program/clear");
+        let case = format!(r#"prepare) echo '{{"error": "no GPUs left"}}'; exit {code} ;;"#);
+        speaker(&agent, "clear", "{}", &case);
+        assert_says(&agent.task("touch ran").flag(&dir_flag(&agent)).refused(), &["clear", "prepare", "no GPUs left"]);
+    }
+}
+
 #[test]
 fn what_a_program_says_on_stderr_is_found() {
     let agent = agent_with("program/chatty");

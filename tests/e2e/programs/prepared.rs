@@ -45,6 +45,7 @@ fn files_go_nowhere_else_and_through_no_link() {
         ("/etc/x", "must lead"),
         ("link/x", "link"),
         ("a", "both text and content"),
+        ("./stderr", "output goes"),
     ] {
         let agent = agent_with("program/files");
         let victim = agent.path("victim");

@@ -106,7 +106,7 @@ fn a_watch_in_trouble_leaves_the_container_running() {
         ("exit 3", "does not watch the container any more"),
         ("kill -9 $$", "does not watch the container any more"),
         ("yes", "neither a record nor JSON"),
-        ("head -c 2000000 /dev/zero | tr '\\0' x", "no end"),
+        ("printf '{\"error\": \"'; head -c 2000000 /dev/zero | tr '\\0' x", "no end"),
         ("yes >&2 & sleep 0.2; kill $!", "watch: y"),
     ] {
         let agent = agent();
@@ -135,6 +135,77 @@ fn a_program_that_is_gone_keeps_nobody() {
     let wait = recovered.wait(&container);
     container.destroy();
     wait.finish_within(soon());
+    agent.assert_nothing_left();
+}
+
+#[test]
+fn a_watch_that_floods_stderr_is_ended() {
+    let agent = agent();
+    speaker(&agent, "trouble", r#"{"calls": ["watch"]}"#, "watch) exec yes 0123456789abcdef >&2 ;;");
+    let container = launch(&agent, &format!("{AWAIT_GO}; exit 3"));
+    eventually("the log says so", || agent.log(&container.id).contains("more than 1 MiB on standard error"));
+    let said = container.file("stderr").len();
+    // Each line has our words before it.
+    assert!((1 << 20..8 << 20).contains(&said), "{said} bytes");
+    container.go();
+    container.complete().assert_status(3 << 8);
+    agent.assert_nothing_left();
+}
+
+/// What says that it is the container's must be believed to be only where nobody else can say so.
+#[test]
+fn processes_of_others_with_the_containers_id_keep_nobody() {
+    let agent = Agent::builder().flag("--isolation=program/trouble").flag("--cgroups_destroy_timeout=20secs").build();
+    speaker(&agent, "trouble", r#"{"calls": ["cleanup"]}"#, "");
+    let container = launch(&agent, "sleep 1000");
+    let stop = agent.path("stop");
+    let script = format!("while [ ! -e {} ]; do MESOS_CONTAINER_ID={} sleep 0.1; done", stop.display(), container.id);
+    let mut other = std::process::Command::new("sh").args(["-c", &script]).spawn().unwrap();
+    let begin = Instant::now();
+    let destroyed = container.invoke("destroy").run();
+    let took = begin.elapsed();
+    fs::write(&stop, "").unwrap();
+    assert!(other.wait().unwrap().success());
+    destroyed.ok();
+    assert!(took < patient(Duration::from_secs(8)), "{took:?}");
+    container.wait();
+    agent.assert_nothing_left();
+}
+
+/// A lock or a socket of the old one's must not be in the new one's way.
+#[test]
+fn what_a_dead_supervisor_had_called_is_gone_before_recover() {
+    let agent = agent_with_timeout("program/slow", "1mins");
+    let pids = agent.path("pids").display().to_string();
+    let watch =
+        format!("watch) [ -e {pids} ] && exit; sleep 1000 & echo $! > {pids}.new; mv {pids}.new {pids}; wait ;;");
+    let state = agent.path("state").display().to_string();
+    let recover = format!("recover) grep State /proc/$(cat {pids})/status > {state} 2>&1 || echo gone > {state} ;;");
+    speaker(&agent, "slow", r#"{"calls": ["watch", "recover"]}"#, &format!("{watch}\n{recover}"));
+    let container = launch(&agent, "sleep 1000");
+    eventually("it watches", || fs::exists(&pids).unwrap());
+    agent.kill_supervisors();
+    let mut recovered = agent.restart_with_memory();
+    let wait = recovered.wait(&container);
+    eventually("it is recovered", || fs::read_to_string(&state).is_ok_and(|state| state.ends_with('\n')));
+    let seen = fs::read_to_string(&state).unwrap();
+    assert!(seen.contains("gone") || seen.contains("zombie"), "{seen}");
+    container.destroy();
+    wait.finish_within(soon());
+    agent.assert_nothing_left();
+}
+
+#[test]
+fn a_launch_that_is_destroyed_makes_no_further_calls() {
+    let agent =
+        agent_with_timeout("program/slow,program/next", &format!("{}secs", patient(Duration::from_secs(2)).as_secs()));
+    speaker(&agent, "slow", r#"{"calls": ["prepare"]}"#, "prepare) sleep 1000 ;;");
+    speaker(&agent, "next", "{}", "");
+    let (container, launch) = agent.task("touch ran").flag(&super::dir_flag(&agent)).spawn();
+    eventually("it prepares", || calls(&agent).contains(&"slow prepare".to_owned()));
+    container.destroy();
+    assert!(!launch.finish().status.success());
+    assert!(!calls(&agent).iter().any(|call| call == "next plan"), "{:?}", calls(&agent));
     agent.assert_nothing_left();
 }
 

@@ -42,6 +42,8 @@ fn of(resources: &[Resource]) -> Result<Vec<Quota>> {
         ended: None,
         state: None,
         proc: &Proc::default(),
+        mark: None,
+        seen: Default::default(),
         members: OnceCell::new(),
     };
     quotas(&container, None)

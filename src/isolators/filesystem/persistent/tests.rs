@@ -53,6 +53,8 @@ impl Host {
             ended: None,
             state: None,
             proc: &Proc::default(),
+            mark: None,
+            seen: Default::default(),
             members: OnceCell::new(),
         };
         call(&self.persistent, &container)

@@ -32,6 +32,8 @@ fn with<T>(resources: Option<&str>, call: impl FnOnce(&Container<'_>) -> T) -> T
         ended: None,
         state: None,
         proc: &Proc::default(),
+        mark: None,
+        seen: Default::default(),
         members: OnceCell::new(),
     })
 }
