@@ -199,7 +199,7 @@ fn what_a_dead_supervisor_had_called_is_gone_before_recover() {
 fn a_launch_that_is_destroyed_makes_no_further_calls() {
     let agent =
         agent_with_timeout("program/slow,program/next", &format!("{}secs", patient(Duration::from_secs(2)).as_secs()));
-    speaker(&agent, "slow", r#"{"calls": ["prepare"]}"#, "prepare) sleep 1000 ;;");
+    speaker(&agent, "slow", r#"{"calls": ["prepare"]}"#, "prepare) sleep 1 ;;");
     speaker(&agent, "next", "{}", "");
     let (container, launch) = agent.task("touch ran").flag(&super::dir_flag(&agent)).spawn();
     eventually("it prepares", || calls(&agent).contains(&"slow prepare".to_owned()));
