@@ -33,6 +33,8 @@ struct Behaviour {
     plan: bool,
     prepare: bool,
     isolate: bool,
+    /// Its prepare succeeds and wants what only one can have.
+    wants: bool,
     /// How often in a row its cleanup fails.
     cleanup: u8,
     /// What plan returns, and what prepare replaces it by.
@@ -43,11 +45,12 @@ struct Behaviour {
 fn behaviour(worst: u8) -> impl Strategy<Value = Behaviour> {
     let fails = || prop::bool::weighted(0.06);
     let facts = || prop::collection::vec(any::<u8>(), 0..4);
-    (fails(), fails(), fails(), 0..=worst, facts(), prop::option::of(facts())).prop_map(
-        |(plan, prepare, isolate, cleanup, facts, new_facts)| Behaviour {
+    (fails(), fails(), fails(), fails(), 0..=worst, facts(), prop::option::of(facts())).prop_map(
+        |(plan, prepare, isolate, wants, cleanup, facts, new_facts)| Behaviour {
             plan,
             prepare,
             isolate,
+            wants,
             cleanup,
             facts,
             new_facts,
@@ -96,7 +99,8 @@ impl Isolator for Fake {
         );
         self.made(Call::Prepare, self.does.prepare, ())?;
         let facts = self.does.new_facts.as_ref().map(|facts| self.returns(facts));
-        Ok(Preparation { facts, ..Preparation::default() })
+        let hostname = self.does.wants.then(|| c"host".to_owned());
+        Ok(Preparation { facts, hostname, ..Preparation::default() })
     }
 
     fn isolate(&self, _container: &Container<'_>, facts: &Facts) -> Result<()> {
@@ -119,8 +123,8 @@ struct Launch {
     said: Vec<String>,
 }
 
-/// In the order of `supervisor::start` and `supervisor::end::undo`.
-fn launch(behaviours: &[Behaviour]) -> Launch {
+/// In the order of `supervisor::start` and `supervisor::end::undo`. `cloned`: what comes between prepare and isolate succeeds.
+fn launch(behaviours: &[Behaviour], cloned: bool) -> Launch {
     let log = Rc::new(RefCell::new(Vec::new()));
     let fake = |(number, does): (usize, &Behaviour)| -> Box<dyn Isolator> {
         let (name, to_fail) = (format!("fake/{number}"), Cell::new(does.cleanup));
@@ -129,7 +133,11 @@ fn launch(behaviours: &[Behaviour]) -> Launch {
     let list = behaviours.iter().enumerate().map(fake).collect();
     let set = Set { pauses: [Duration::ZERO; 2], ..Set::of(list) };
     in_container(|dir, container| {
-        let _ = set.prepare(dir, container).and_then(|_| set.isolate(dir, container));
+        let prepared = set.prepare(dir, container).and_then(|_| match cloned {
+            true => Ok(()),
+            false => Err(Error::refused("no process")),
+        });
+        let _ = prepared.and_then(|()| set.isolate(dir, container));
         let mut said = Vec::new();
         set.cleanup(dir, container, |text| said.push(text));
         Launch { made: log.take(), said }
@@ -178,8 +186,11 @@ proptest! {
 
     /// A cleanup may fail twice in a row.
     #[test]
-    fn after_each_launch_all_is_cleaned_up_once_in_reverse_order(set in any_set(2)) {
-        let Launch { made, said } = launch(&set);
+    fn after_each_launch_all_is_cleaned_up_once_in_reverse_order(
+        set in any_set(2),
+        cloned in prop::bool::weighted(0.8),
+    ) {
+        let Launch { made, said } = launch(&set, cloned);
         prop_assert_eq!(said, Vec::<String>::new());
         let cleanups = of(&made, Call::Cleanup);
         let cleaned: Vec<usize> =
@@ -198,8 +209,9 @@ proptest! {
     }
 
     #[test]
-    fn after_a_call_that_fails_no_later_one_is_made(set in any_set(0)) {
-        let Launch { made, .. } = launch(&set);
+    fn after_a_call_that_fails_no_later_one_is_made(mut set in any_set(0)) {
+        set.iter_mut().for_each(|one| one.wants = false);
+        let Launch { made, .. } = launch(&set, true);
         let launched: Vec<Made> = made.into_iter().filter(|(call, ..)| *call != Call::Cleanup).collect();
         let whole = (0..set.len()).flat_map(|n| [(Call::Plan, n), (Call::Prepare, n)]);
         let whole: Vec<(Call, usize)> = whole.chain((0..set.len()).map(|n| (Call::Isolate, n))).collect();
@@ -214,7 +226,7 @@ proptest! {
     /// Some fail more often than they are asked.
     #[test]
     fn one_that_cannot_be_cleaned_up_is_named_and_the_others_are(set in any_set(4)) {
-        let Launch { made, said } = launch(&set);
+        let Launch { made, said } = launch(&set, true);
         let hopeless: Vec<usize> = (0..set.len()).rev().filter(|n| set[*n].cleanup > 2).collect();
         prop_assert_eq!(said.len(), hopeless.len());
         for (text, number) in said.iter().zip(&hopeless) {
