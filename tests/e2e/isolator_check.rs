@@ -98,6 +98,27 @@ fn one_that_writes_garbage() {
 }
 
 #[test]
+fn one_that_goes_by_its_environment_keeps_to_its_own() {
+    let agent = Agent::new();
+    let others = agent.path("others");
+    fs::create_dir_all(others.join("somebody")).unwrap();
+    let seen = agent.path("seen");
+    let case = format!(
+        "describe | probe) test -z \"$id\" ;;\n*) echo \"$1 $id $MESOS_SANDBOX\" >> {}; test -d \"$MESOS_SANDBOX\"; \
+         rm -rf {}/\"$id\" ;;",
+        seen.display(),
+        others.display()
+    );
+    let checked = check(&agent, "30secs", &case);
+    let calls = fs::read_to_string(&seen).unwrap();
+    assert!(calls.lines().count() > 100 && calls.lines().all(|line| line.split(' ').all(|word| !word.is_empty())));
+    assert!(others.join("somebody").exists(), "what is of others is left alone");
+    for name in ["program: a closed input", "program: garbage for a record", "program: an unknown call"] {
+        assert!(checked.line(name).starts_with("ok  "), "{}", checked.report);
+    }
+}
+
+#[test]
 fn one_that_is_not_known_is_no_report() {
     let agent = Agent::new();
     let output = agent.operator().args(["isolator-check", "no/such"]).output().unwrap();
