@@ -29,7 +29,7 @@ use crate::isolator::Isolator;
 use crate::protocol::state::Checkpoint;
 
 pub use capabilities::permitted;
-pub(crate) use registry::{Own, register};
+pub(crate) use registry::{Own, problem, register};
 pub use set::Set;
 
 /// What isolators need to know of the configuration: the flags in force, read by the process that makes the isolator. Who ends or
@@ -145,9 +145,9 @@ const ALIASES: &[(&str, &[&str])] = &[
 ];
 
 /// The name that stands for what the host has; [`resolve`] replaces it.
-const ALL: &str = "cgroups/all";
+pub(crate) const ALL: &str = "cgroups/all";
 
-const PROGRAM: &str = "program/";
+pub(crate) const PROGRAM: &str = "program/";
 
 /// The list with `cgroups/all` replaced by what it stands for here, and the one isolator for file systems in front:
 /// filesystem/posix if none is named. Asks for the hierarchies only if it has to.
@@ -190,6 +190,11 @@ impl AtMostOne {
 
 /// The isolators that give persistent volumes to containers.
 pub const KEEP_VOLUMES: &[&str] = filesystem::KEEP_VOLUMES;
+
+/// Whether it is one of those that are built in, of which the names are as they are.
+pub(crate) fn is_built_in(name: &str) -> bool {
+    BUILT_IN.iter().any(|(known, _)| *known == name)
+}
 
 /// Whether an isolator is, or has, programs of the operator's.
 pub fn starts_programs(isolator: &str) -> bool {

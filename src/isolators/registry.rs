@@ -47,7 +47,7 @@ fn check(own: &[Own]) -> Result<()> {
 }
 
 /// Why no isolator of somebody's own can have this name.
-fn problem(name: &str) -> Option<String> {
+pub(crate) fn problem(name: &str) -> Option<String> {
     // Names stand in lists with commas, in paths and in the names of files, where the slash becomes a plus.
     let plain = |part: &str| {
         !part.is_empty()

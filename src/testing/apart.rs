@@ -17,6 +17,7 @@ use nix::unistd::Pid;
 
 use super::call::{Call, Trace};
 use super::report::Outcome;
+use super::signals::Signals;
 use crate::proc::Proc;
 use crate::sys::{Fork, exit_now, fork};
 
@@ -83,7 +84,11 @@ pub(super) fn is_possible() -> bool {
 }
 
 /// Runs `check`, for no longer than `limit`.
-pub(super) fn run(limit: Duration, check: impl FnOnce(&Trace) -> Outcome + Send + 'static) -> Ran {
+pub(super) fn run(
+    limit: Duration,
+    signals: Option<&Signals>,
+    check: impl FnOnce(&Trace) -> Outcome + Send + 'static,
+) -> Ran {
     let begin = Instant::now();
     let failed = |why: String| Ran {
         outcome: Outcome::NotDone(why),
@@ -103,7 +108,7 @@ pub(super) fn run(limit: Duration, check: impl FnOnce(&Trace) -> Outcome + Send 
             Ok(thread) => thread,
             Err(e) => return failed(format!("no thread can be started: {e}")),
         };
-        let (mut heard, hung) = listen(read, begin + limit);
+        let (mut heard, hung) = listen(read, begin + limit, None);
         let outcome = heard.outcome.take().unwrap_or_else(|| {
             Outcome::Failed(if hung { hangs(&heard, limit) } else { format!("it panicked {}", heard.place()) })
         });
@@ -119,6 +124,11 @@ pub(super) fn run(limit: Duration, check: impl FnOnce(&Trace) -> Outcome + Send 
             drop(read);
             let trace = Trace::new(File::from(write));
             let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
+            // As a supervisor is: what calls leave behind is found and ended.
+            let _ = nix::sys::prctl::set_child_subreaper(true);
+            if let Some(signals) = signals {
+                signals.let_through();
+            }
             // It must not come back into the caller's frames, which are the parent's.
             let body = std::panic::AssertUnwindSafe(|| say(&trace, &check(&trace)));
             exit_now(std::panic::catch_unwind(body).map_or(101, |()| 0))
@@ -126,13 +136,17 @@ pub(super) fn run(limit: Duration, check: impl FnOnce(&Trace) -> Outcome + Send 
         Err(e) => return failed(format!("no process can be made: {e}")),
     };
     drop(write);
-    let (mut heard, hung) = listen(read, begin + limit);
-    if hung {
+    let (mut heard, hung) = listen(read, begin + limit, signals);
+    let interrupted = signals.and_then(Signals::came);
+    if hung || interrupted.is_some() {
         let _ = kill(pid, Signal::SIGKILL);
     }
     let status = waitpid(pid, None);
     let took = begin.elapsed();
     let outcome = heard.outcome.take().unwrap_or_else(|| {
+        if let Some(signal) = interrupted {
+            return Outcome::NotDone(format!("interrupted by {signal}"));
+        }
         Outcome::Failed(match status {
             _ if hung => hangs(&heard, limit),
             Ok(WaitStatus::Signaled(_, signal, _)) => format!("the process died by {signal} {}", heard.place()),
@@ -146,18 +160,23 @@ fn hangs(heard: &Heard, limit: Duration) -> String {
     format!("it hangs {}: not done after {limit:?}", heard.place())
 }
 
-/// Hears all that is said until the outcome is known, nobody is there to say anything more, or the deadline, which is true.
-fn listen(pipe: OwnedFd, deadline: Instant) -> (Heard, bool) {
+/// Hears all that is said until the outcome is known, nobody is there to say anything more, a signal, or the deadline, which is true.
+fn listen(pipe: OwnedFd, deadline: Instant, signals: Option<&Signals>) -> (Heard, bool) {
     let mut heard = Heard::default();
     let mut pipe = File::from(pipe);
     let mut bytes = [0; 4096];
     while heard.outcome.is_none() {
         let left = deadline.saturating_duration_since(Instant::now());
         let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-        match poll(&mut [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)], timeout) {
+        let mut fds = vec![PollFd::new(pipe.as_fd(), PollFlags::POLLIN)];
+        fds.extend(signals.map(|signals| PollFd::new(signals.as_fd(), PollFlags::POLLIN)));
+        match poll(&mut fds, timeout) {
             Ok(0) if left.is_zero() => return (heard, true),
             Ok(0) | Err(nix::Error::EINTR) => continue,
             Ok(_) | Err(_) => {}
+        }
+        if fds.get(1).and_then(PollFd::any).unwrap_or(false) {
+            return (heard, false);
         }
         match pipe.read(&mut bytes) {
             Ok(0) | Err(_) => break,
@@ -210,16 +229,34 @@ impl Sweep {
     /// Those that run; what has ended is reaped.
     fn ours(&self) -> Vec<(i32, u64, String)> {
         let mut all = below_us();
-        all.retain(|(pid, start, _)| {
-            let ended =
-                || waitpid(Pid::from_raw(*pid), Some(WaitPidFlag::WNOHANG)).is_ok_and(|s| s != WaitStatus::StillAlive);
-            !self.before.contains(&(*pid, *start)) && !ended()
-        });
+        all.retain(|(pid, start, _)| !self.before.contains(&(*pid, *start)) && !has_ended(*pid));
         all
     }
 }
 
-fn below_us() -> Vec<(i32, u64, String)> {
+/// Whether it is a child that has ended; it is reaped then.
+fn has_ended(pid: i32) -> bool {
+    waitpid(Pid::from_raw(pid), Some(WaitPidFlag::WNOHANG)).is_ok_and(|status| status != WaitStatus::StillAlive)
+}
+
+/// Kills what is below this process and `which` says. In a check's own process only.
+pub(super) fn end_all(which: impl Fn(i32) -> bool) {
+    let until = Instant::now() + VANISHING;
+    loop {
+        let mut left = below_us();
+        left.retain(|(pid, ..)| which(*pid) && !has_ended(*pid));
+        if left.is_empty() || Instant::now() > until {
+            return;
+        }
+        for (pid, ..) in &left {
+            // Its pid is its own as long as it has not been reaped, which is done here.
+            let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+pub(super) fn below_us() -> Vec<(i32, u64, String)> {
     let me = std::process::id() as i32;
     let tree = Proc::default().tree(me);
     tree.into_iter().filter(|s| s.pid != me).map(|s| (s.pid, s.starttime, s.comm)).collect()

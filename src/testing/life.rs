@@ -1,10 +1,10 @@
 //! One container's life with one isolator, call by call.
 #![forbid(unsafe_code)]
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
@@ -25,6 +25,7 @@ use crate::protocol::state::{Checkpoint, Process};
 use crate::sys::spawn_as_first;
 
 mod calls;
+mod helpers;
 
 type Make<'h> = Box<dyn Fn() -> Result<Box<dyn Isolator>> + 'h>;
 
@@ -73,6 +74,10 @@ pub struct Life<'h> {
     joins: Joins,
     ended: Option<Termination>,
     crash_after: Option<Call>,
+    /// How long the last call took.
+    took: Cell<Duration>,
+    /// What calls have left running, each with its start.
+    helpers: RefCell<Vec<(i32, u64)>>,
     /// Something may have been made that is not cleaned up yet.
     dirty: Cell<bool>,
 }
@@ -123,6 +128,8 @@ impl<'h> Life<'h> {
             joins: Joins::default(),
             ended: None,
             crash_after: None,
+            took: Cell::new(Duration::ZERO),
+            helpers: RefCell::default(),
             dirty: Cell::new(false),
         };
         life.set_resources("cpus:1;mem:64")?;
@@ -219,6 +226,7 @@ impl<'h> Life<'h> {
         let child = spawn_as_first(&mut command).spawn();
         let child = child.map_err(Error::system("start the first process, which is sleep"))?;
         let pid = child.id();
+        helpers::keep(pid as i32);
         self.held = Some(child);
         let joined = Error::system("put the first process into its cgroup");
         let unified = self.joins.unified.as_ref().map(|c| c.file("cgroup.procs", OFlag::O_WRONLY)).transpose()?;
@@ -243,6 +251,7 @@ impl<'h> Life<'h> {
             // It may have ended by itself.
             let _ = child.kill();
             let _ = child.wait();
+            helpers::forget(child.id() as i32);
         }
     }
 
@@ -255,6 +264,7 @@ impl<'h> Life<'h> {
     /// From here on everybody has taken over from a dead one.
     pub fn adopt(&mut self) {
         self.adopted = true;
+        self.end_helpers();
     }
 
     /// The facts as they are stored; empty where there are none.
@@ -273,9 +283,24 @@ impl<'h> Life<'h> {
         self.dir.write_facts(&self.name, facts)
     }
 
-    /// Has nobody hear of the calls any more.
-    pub(super) fn mute(&mut self) {
-        self.trace = None;
+    /// Has another one hear of the calls.
+    pub(super) fn trace(&mut self, trace: &'h Trace) {
+        self.trace = Some(trace);
+    }
+
+    /// How the first process of [`Life::start`] has ended by itself, or by somebody's doing; None while it runs.
+    pub(super) fn first_has_ended(&mut self) -> Option<ExitStatus> {
+        self.held.as_mut().and_then(|child| child.try_wait().ok().flatten())
+    }
+
+    /// How long the last call took.
+    pub(super) fn took(&self) -> Duration {
+        self.took.get()
+    }
+
+    /// What somebody who looks for the reason of something finds.
+    pub(super) fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.log_path()).unwrap_or_default()
     }
 }
 

@@ -37,6 +37,7 @@ mod command;
 mod host;
 mod life;
 mod report;
+mod signals;
 
 use crate::config::{self, Config, Untrusted};
 use crate::error::Result;

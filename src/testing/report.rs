@@ -38,7 +38,31 @@ pub struct Report {
     pub checks: Vec<Check>,
 }
 
+impl Check {
+    /// Its line, with names as long as `width`.
+    pub(super) fn line(&self, width: usize) -> String {
+        let (word, why) = match &self.outcome {
+            Outcome::Passed(note) => ("ok      ", note),
+            Outcome::Failed(why) => ("FAILED  ", why),
+            Outcome::NotDone(why) => ("not done", why),
+        };
+        let line = format!("{word}  {:width$}  {:>9}  {why}", self.name, milliseconds(self.took));
+        format!("{}\n", line.trim_end())
+    }
+}
+
 impl Report {
+    /// The last line.
+    pub(super) fn sum(&self) -> String {
+        let count = |is: fn(&Outcome) -> bool| self.checks.iter().filter(|check| is(&check.outcome)).count();
+        format!(
+            "{} passed, {} failed, {} not done\n",
+            count(|outcome| matches!(outcome, Outcome::Passed(_))),
+            count(|outcome| matches!(outcome, Outcome::Failed(_))),
+            count(|outcome| matches!(outcome, Outcome::NotDone(_)))
+        )
+    }
+
     /// The checks that failed.
     pub fn failed(&self) -> impl Iterator<Item = &Check> {
         self.checks.iter().filter(|check| matches!(check.outcome, Outcome::Failed(_)))
@@ -67,21 +91,8 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.isolator)?;
         let width = self.checks.iter().map(|check| check.name.len()).max().unwrap_or(0);
-        let (mut passed, mut failed, mut not_done) = (0, 0, 0);
-        for check in &self.checks {
-            let (word, count, why) = match &check.outcome {
-                Outcome::Passed(note) => ("ok      ", &mut passed, note),
-                Outcome::Failed(why) => ("FAILED  ", &mut failed, why),
-                Outcome::NotDone(why) => ("not done", &mut not_done, why),
-            };
-            *count += 1;
-            write!(f, "{word}  {:width$}  {:>9}", check.name, milliseconds(check.took))?;
-            if !why.is_empty() {
-                write!(f, "  {why}")?;
-            }
-            writeln!(f)?;
-        }
-        writeln!(f, "{passed} passed, {failed} failed, {not_done} not done")
+        self.checks.iter().try_for_each(|check| f.write_str(&check.line(width)))?;
+        f.write_str(&self.sum())
     }
 }
 

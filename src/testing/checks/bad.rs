@@ -1,7 +1,7 @@
 //! Input that nobody should give. An error is a good answer; a hang and a death are not.
 #![forbid(unsafe_code)]
 
-use super::bench::{Bench, Found, Must, Stop};
+use super::bench::{Bench, Found, MORE, Must, SAME, Stop};
 use super::crash::make;
 use crate::testing::{Call, Life};
 
@@ -19,7 +19,7 @@ pub(super) fn garbage(bench: &Bench<'_>) -> Found {
         for call in LATER {
             life.set_facts(garbage).must("facts are stored")?;
             // An error is fine, and so is an isolator that does not look at them.
-            let _ = make(&mut life, call);
+            let _ = make(&mut life, call, MORE);
         }
     }
     life.set_facts(&facts).must("facts are stored")?;
@@ -29,11 +29,11 @@ pub(super) fn garbage(bench: &Bench<'_>) -> Found {
 }
 
 pub(super) fn facts_of_another(bench: &Bench<'_>) -> Found {
-    let (mut one, mut other) = (bench.launched()?, bench.launched()?);
+    let (mut one, mut other) = (bench.launched()?, bench.launched_as_well()?);
     let (own, others) = (one.facts().must("facts are read")?, other.facts().must("facts are read")?);
     for call in [Call::Update, Call::Usage, Call::Recover, Call::Verdict] {
         one.set_facts(&others).must("facts are stored")?;
-        let _ = make(&mut one, call);
+        let _ = make(&mut one, call, SAME);
     }
     one.set_facts(&own).must("facts are stored")?;
     for life in [&mut one, &mut other] {
@@ -44,7 +44,8 @@ pub(super) fn facts_of_another(bench: &Bench<'_>) -> Found {
 }
 
 pub(super) fn longest_id(bench: &Bench<'_>) -> Found {
-    let life = bench.life_of(&"x".repeat(255))?;
+    let pid = std::process::id().to_string();
+    let life = bench.life_of(&format!("{}{pid}", "x".repeat(255 - pid.len())))?;
     taken_or_refused(life)
 }
 

@@ -1,7 +1,7 @@
 //! The death of a process between two calls: what it had not stored is forgotten.
 #![forbid(unsafe_code)]
 
-use super::bench::{Bench, Found, Must, Stop, end_after_a_crash, not_done};
+use super::bench::{Bench, Found, Must, SAME, Stop, end_after_a_crash, lives_on, not_done};
 use crate::error::Result;
 use crate::testing::{Call, Life};
 
@@ -28,14 +28,14 @@ pub(super) fn up_to(life: &mut Life<'_>, call: Call) -> Result<()> {
     Ok(())
 }
 
-/// Makes this one.
-pub(super) fn make(life: &mut Life<'_>, call: Call) -> Result<()> {
+/// Makes this one; `to` are the resources of an update.
+pub(super) fn make(life: &mut Life<'_>, call: Call, to: &str) -> Result<()> {
     match call {
         Call::Plan => life.plan(),
         Call::Prepare => life.prepare().map(drop),
         Call::Isolate => life.isolate(),
         Call::Watch => life.watch().map(drop),
-        Call::Update => life.update("cpus:2;mem:128"),
+        Call::Update => life.update(to),
         Call::Usage => life.usage().map(drop),
         Call::Recover => life.recover(),
         Call::Verdict => life.verdict().map(drop),
@@ -54,17 +54,38 @@ pub(super) fn take_over(life: &mut Life<'_>, call: Call) -> Found {
     life.adopt();
     if goes_on(call) {
         life.recover().must("recover makes sure that what was made is still in order")?;
+        lives_on(life, Call::Recover)?;
         life.usage().must("after recover it can be measured")?;
     }
     end_after_a_crash(life)?;
     Ok(String::new())
 }
 
+/// The verb has died, its supervisor has not: the agent may just update once more.
+pub(super) fn update_again(life: &mut Life<'_>, to: &str) -> Found {
+    life.end_helpers();
+    life.update(to).must("after an update that died half way may come another one, without recover")?;
+    lives_on(life, Call::Update)?;
+    life.usage().must("and then it can be measured")?;
+    end_after_a_crash(life)?;
+    Ok(String::new())
+}
+
+pub(super) fn after_update_and_again(bench: &Bench<'_>) -> Found {
+    let to = bench.changed()?;
+    let mut life = bench.launched()?;
+    life.crash_after(Call::Update);
+    life.update(to).must("it is the call behind which the crash comes")?;
+    update_again(&mut life, to)?;
+    super::life::whole(bench)
+}
+
 pub(super) fn after(bench: &Bench<'_>, call: Call) -> Found {
     // In a launch, again and again: what it has made and not said beforehand is lost, and runs out.
     let times = if goes_on(call) || call == Call::Cleanup { 1 } else { bench.checker.lives };
+    let to = if call == Call::Update { bench.changed()? } else { SAME };
     for number in 1..=times {
-        once(bench, call).map_err(|stop| match stop {
+        once(bench, call, to).map_err(|stop| match stop {
             Stop::Failed(why) if times > 1 => Stop::Failed(format!("crash {number} of {times}: {why}")),
             other => other,
         })?;
@@ -72,11 +93,11 @@ pub(super) fn after(bench: &Bench<'_>, call: Call) -> Found {
     super::life::whole(bench)
 }
 
-fn once(bench: &Bench<'_>, call: Call) -> Found {
+fn once(bench: &Bench<'_>, call: Call, to: &str) -> Found {
     let mut life = bench.life()?;
     life.make_cgroups().map_err(not_done)?;
     up_to(&mut life, call).must("a launch with nothing odd")?;
     life.crash_after(call);
-    make(&mut life, call).must("it is the call behind which the crash comes")?;
+    make(&mut life, call, to).must("it is the call behind which the crash comes")?;
     take_over(&mut life, call)
 }

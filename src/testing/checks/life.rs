@@ -3,12 +3,20 @@
 
 use std::time::Duration;
 
-use super::bench::{Bench, Found, Must, Stop, not_done};
+use super::bench::{Bench, FEWER, Found, MORE, Must, SAME, Stop, lives_on, not_done};
+use crate::isolator::Limitation;
+use crate::isolators;
 use crate::protocol::mesos::ResourceStatistics;
 use crate::testing::Call;
 
 /// How long it is polled what an isolator watches.
 const WATCHED: Duration = Duration::from_millis(50);
+
+/// The same where it is asked what comes.
+const WATCHED_LONG: Duration = Duration::from_millis(1200);
+
+const WATCH: &str = "the supervisor watches each container, if only for nothing";
+const READY: &str = "what is ready can be asked for";
 
 const CLEANUP: &str =
     "cleanup undoes whatever was made, as far as it was made, and succeeds where nothing is left to be undone";
@@ -21,16 +29,15 @@ pub(super) fn name(bench: &Bench<'_>) -> Found {
             "it is \"{name}\" once and \"{again}\" the next time -- facts are stored by it"
         )));
     }
-    let odd = |c: char| c.is_control() || c.is_whitespace() || ['+', ',', '"'].contains(&c);
-    let parts = name.split_once('/');
-    if parts.is_none_or(|(kind, own)| kind.is_empty() || own.is_empty()) || name.contains(odd) || name.len() > 200 {
-        return Err(Stop::Failed(format!(
-            "\"{}\" -- a name is KIND/NAME, as in acme/devices, without spaces, commas and plus signs, of 200 bytes at most: it \
-             stands in --isolation and is part of a file's name",
+    // Those of programs have a rule of their own, by which they were made.
+    let is_known = isolators::is_built_in(name) || name.starts_with(isolators::PROGRAM);
+    match isolators::problem(name).filter(|_| !is_known) {
+        None => Ok(String::new()),
+        Some(why) => Err(Stop::Failed(format!(
+            "no isolator of one's own can be called \"{}\": {why} -- it stands in --isolation and is part of a file's name",
             name.escape_default()
-        )));
+        ))),
     }
-    Ok(String::new())
 }
 
 pub(super) fn probe(bench: &Bench<'_>) -> Found {
@@ -50,24 +57,55 @@ pub(super) fn probe(bench: &Bench<'_>) -> Found {
 
 pub(super) fn whole(bench: &Bench<'_>) -> Found {
     let mut life = bench.launched()?;
-    let mut watching = life.watch().must("the supervisor watches each container, if only for nothing")?;
-    let limited = life.poll(&mut watching, WATCHED).must("what is ready can be asked for")?;
-    if let Some(limited) = limited {
-        return Err(Stop::Failed(format!(
-            "watch ends a container that only sleeps, as \"{}\" -- it does so for a limit that was exceeded",
-            limited.message
-        )));
-    }
-    life.update("cpus:2;mem:128").must("resources change")?;
+    lives_on(&mut life, Call::Isolate)?;
+    let mut watching = life.watch().must(WATCH)?;
+    unlimited(life.poll(&mut watching, WATCHED).must(READY)?)?;
+    life.update(SAME).must("update may come with nothing changed")?;
     life.usage().must("each container is measured")?;
+    lives_on(&mut life, Call::Update)?;
+    // As it ends with the supervisor.
+    drop(watching);
     life.end();
     let verdict = life.verdict().must("who ends a container asks for it")?;
     if let Some(limited) = verdict {
         return Err(Stop::Failed(format!("verdict says \"{}\" of a container that was just killed", limited.message)));
     }
-    drop(watching);
     life.cleanup().must(CLEANUP)?;
     Ok(String::new())
+}
+
+/// For as long as most watches need to say something if they have anything to say.
+pub(super) fn watch(bench: &Bench<'_>) -> Found {
+    let mut life = bench.launched()?;
+    let mut watching = life.watch().must(WATCH)?;
+    let all = watching.watches.len();
+    if all > 0 {
+        unlimited(life.poll(&mut watching, WATCHED_LONG).must(READY)?)?;
+        lives_on(&mut life, Call::Watch)?;
+    }
+    let left = watching.watches.len();
+    drop(watching);
+    if life.log().contains("watch has ended") {
+        return Err(Stop::Failed(
+            "watch has ended without a reply while the container runs -- nothing watches it any more".into(),
+        ));
+    }
+    life.end();
+    life.cleanup().must(CLEANUP)?;
+    Ok(match (all, left) {
+        (0, _) => "it watches nothing".into(),
+        (all, left) if all == left => String::new(),
+        (all, left) => format!("after {WATCHED_LONG:?} {left} of {all} descriptors are still watched"),
+    })
+}
+
+fn unlimited(limited: Option<Limitation>) -> Result<(), Stop> {
+    limited.map_or(Ok(()), |limited| {
+        Err(Stop::Failed(format!(
+            "watch ends a container that only sleeps, as \"{}\" -- it does so for a limit that was exceeded",
+            limited.message
+        )))
+    })
 }
 
 pub(super) fn usage(bench: &Bench<'_>) -> Found {
@@ -94,14 +132,27 @@ pub(super) fn usage(bench: &Bench<'_>) -> Found {
 
 pub(super) fn update(bench: &Bench<'_>) -> Found {
     let mut life = bench.launched()?;
-    for resources in ["cpus:2;mem:128", "cpus:2;mem:128", "cpus:0.5;mem:32", "cpus:0.5;mem:32", "cpus:1;mem:64"] {
-        life.update(resources)
-            .must("resources become more, less, and stay as they are; a failing update ends the container")?;
+    let rule = "resources become fewer, and stay as they are; a failing update ends the container";
+    for resources in [SAME, FEWER, FEWER] {
+        life.update(resources).must(rule)?;
+        lives_on(&mut life, Call::Update)?;
     }
     life.usage().must("and it can still be measured")?;
     life.end();
     life.cleanup().must(CLEANUP)?;
-    Ok(String::new())
+    // The host may not have more to give. The container is then ended.
+    let mut life = bench.launched()?;
+    let refused = life.update(MORE).err();
+    if refused.is_none() {
+        for resources in [MORE, SAME] {
+            life.update(resources).must(rule)?;
+        }
+        lives_on(&mut life, Call::Update)?;
+        life.usage().must("and it can still be measured")?;
+    }
+    life.end();
+    life.cleanup().must(CLEANUP)?;
+    Ok(refused.map_or_else(String::new, |why| format!("more resources are refused: {why}")))
 }
 
 pub(super) fn recover(bench: &Bench<'_>) -> Found {
@@ -109,12 +160,13 @@ pub(super) fn recover(bench: &Bench<'_>) -> Found {
     life.adopt();
     for _ in 0..2 {
         life.recover().must("whoever takes over calls it, and may die and be taken over from")?;
+        lives_on(&mut life, Call::Recover)?;
     }
     let mut watching = life.watch().must("after a take-over it is watched again")?;
-    life.poll(&mut watching, WATCHED).must("what is ready can be asked for")?;
+    unlimited(life.poll(&mut watching, WATCHED).must(READY)?)?;
     drop(watching);
     life.usage().must("and measured")?;
-    life.update("cpus:2;mem:128").must("and updated")?;
+    life.update(FEWER).must("and updated")?;
     life.end();
     life.cleanup().must(CLEANUP)?;
     Ok(String::new())

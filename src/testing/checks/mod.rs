@@ -15,16 +15,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::bench::{Bench, Found, Maker, Stop};
+use self::killed::Then;
 use super::apart;
 use super::call::Call;
 use super::host::Host;
 use super::report::{Check, Outcome, Report, WHOLE_LIFE};
+use super::signals::Signals;
 use crate::error::Result;
 use crate::isolator::Isolator;
 
 /// Checks that fail and take long before the rest is not done any more: a call that hangs does so in nearly every one.
 const ENOUGH: usize = 3;
 const LONG: Duration = Duration::from_secs(5);
+
+const PROBE: &str = "probe";
 
 /// The calls in which a container's launcher, supervisor or verb can die.
 const CALLS: [Call; 8] =
@@ -108,21 +112,51 @@ impl Checker {
 
     /// Does all of it, which takes some seconds.
     pub fn run(&self) -> Report {
+        self.run_telling(None, &mut |_, _| {})
+    }
+
+    /// The same, and tells of each check when it is done, with the length of the longest name. Ends early when a signal comes.
+    pub(super) fn run_telling(&self, signals: Option<&Signals>, tell: &mut dyn FnMut(&Check, usize)) -> Report {
         let isolator = (self.make)().map_or_else(|e| e.to_string(), |isolator| isolator.name().to_owned());
-        let mut run = Run { checker: self, checks: Vec::new(), calls: Vec::new(), endless: 0 };
-        run.one("name", Box::new(life::name));
-        let ready = run.one("probe", Box::new(life::probe));
-        for (name, body) in self.rest() {
-            match &ready {
-                Outcome::Passed(_) => drop(run.one(&name, body)),
-                Outcome::Failed(_) | Outcome::NotDone(_) => run.not_done(name, "the probe has not passed"),
-            }
+        let mut all: Vec<(String, Body)> =
+            vec![("name".into(), Box::new(life::name)), (PROBE.into(), Box::new(life::probe))];
+        all.extend(self.rest());
+        let width = all.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        let mut run = Run { checker: self, signals, tell, width, checks: Vec::new(), calls: Vec::new(), endless: 0 };
+        let mut all = all.into_iter();
+        while let Some((name, body)) = all.next() {
+            let outcome = run.one(&name, body);
+            let is_passed = matches!(outcome, Outcome::Passed(_));
+            let why = match &*name {
+                _ if signals.is_some_and(|signals| signals.came().is_some()) => "interrupted",
+                PROBE if !is_passed => "the probe has not passed",
+                WHOLE_LIFE if !is_passed => "a whole life has not passed",
+                _ if run.endless >= ENOUGH => "three others took too long",
+                _ => continue,
+            };
+            let rest = match (all.next(), all.len()) {
+                (None, _) => break,
+                (Some((name, _)), 0) => name,
+                (Some(_), more) => format!("the rest ({} checks)", more + 1),
+            };
+            run.not_done(rest, why);
+            break;
         }
         if !run.calls.is_empty() {
             let outcome = slow::judge(&run.calls, self.slow_call, self.slow_usage);
             run.push(Check { name: "quickness".into(), outcome, took: run.calls.iter().map(|(_, took)| *took).sum() });
         }
         Report { isolator, checks: run.checks }
+    }
+
+    /// Makes one.
+    pub(super) fn make(&self) -> Result<Box<dyn Isolator>> {
+        (self.make)()
+    }
+
+    /// After how long a check counts as hanging.
+    pub(super) fn longest(&self) -> Duration {
+        self.limit
     }
 
     /// For a check that fails.
@@ -137,6 +171,8 @@ impl Checker {
         add(WHOLE_LIFE, Box::new(life::whole));
         // What is leaked is missing in all that follow.
         add(&format!("{} lives in a row", self.lives), Box::new(many::in_a_row));
+        add("as many at once as there can be", Box::new(many::until_refused));
+        add("watch", Box::new(life::watch));
         add("usage", Box::new(life::usage));
         add("update", Box::new(life::update));
         add("recover", Box::new(life::recover));
@@ -147,9 +183,13 @@ impl Checker {
         for call in CALLS {
             add(&format!("crash after {call}"), Box::new(move |bench| crash::after(bench, call)));
         }
+        add("crash after update, and another", Box::new(crash::after_update_and_again));
         for call in CALLS {
-            add(&format!("kill -9 in {call}"), Box::new(move |bench| killed::in_the_middle_of(bench, call)));
+            let body = move |bench: &Bench<'_>| killed::in_the_middle_of(bench, call, Then::TakeOver);
+            add(&format!("kill -9 in {call}"), Box::new(body));
         }
+        let again = |bench: &Bench<'_>| killed::in_the_middle_of(bench, Call::Update, Then::Again);
+        add("kill -9 in update, and another", Box::new(again));
         add("two containers at once", Box::new(many::two_at_once));
         add("facts that are garbage", Box::new(bad::garbage));
         add("facts of another container", Box::new(bad::facts_of_another));
@@ -169,6 +209,9 @@ impl Checker {
 /// A run under way.
 struct Run<'c> {
     checker: &'c Checker,
+    signals: Option<&'c Signals>,
+    tell: &'c mut dyn FnMut(&Check, usize),
+    width: usize,
     checks: Vec<Check>,
     /// All calls that came back.
     calls: Vec<(Call, Duration)>,
@@ -178,6 +221,7 @@ struct Run<'c> {
 
 impl Run<'_> {
     fn push(&mut self, check: Check) {
+        (self.tell)(&check, self.width);
         self.checks.push(check);
     }
 
@@ -186,11 +230,6 @@ impl Run<'_> {
     }
 
     fn one(&mut self, name: &str, body: Body) -> Outcome {
-        if self.endless >= ENOUGH {
-            let outcome = Outcome::NotDone("three others took too long".into());
-            self.push(Check { name: name.to_owned(), outcome: outcome.clone(), took: Duration::ZERO });
-            return outcome;
-        }
         let host = match Host::new() {
             Ok(host) => Arc::new(host),
             Err(e) => {
@@ -200,7 +239,7 @@ impl Run<'_> {
             }
         };
         let (theirs, checker) = (Arc::clone(&host), self.checker.clone());
-        let mut ran = apart::run(self.checker.limit, move |trace| {
+        let mut ran = apart::run(self.checker.limit, self.signals, move |trace| {
             match body(&Bench { host: &theirs, checker: &checker, trace }) {
                 Ok(note) => Outcome::Passed(note),
                 Err(Stop::Failed(why)) => Outcome::Failed(why),
@@ -209,11 +248,11 @@ impl Run<'_> {
         });
         // By name: a thread that hangs has it as well.
         host.remove();
-        // A call that is killed leaves what it likes, and is followed by a cleanup.
-        let left = ran.left.filter(|left| !left.is_empty() && !name.starts_with("kill"));
+        // What calls before the last cleanup had left was ended before it.
+        let left = ran.left.filter(|left| !left.is_empty());
         if let (Some(left), Outcome::Passed(_)) = (left, &ran.outcome) {
             ran.outcome = Outcome::Failed(format!(
-                "processes are left running after the last cleanup, and nobody would ever end them: {}",
+                "processes are left running by the last cleanup, and nobody would ever end them: {}",
                 left.join(", ")
             ));
         }

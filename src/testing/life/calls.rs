@@ -150,6 +150,7 @@ impl Life<'_> {
         // Whatever comes of it: it has been called.
         self.dirty.set(false);
         self.kill_held();
+        self.end_helpers();
         self.call(Call::Cleanup, false, |isolator, container, facts| isolator.cleanup(container, facts))
     }
 
@@ -206,9 +207,11 @@ impl Life<'_> {
         }
         let begin = Instant::now();
         let made = make(isolator, &container, &facts);
+        self.took.set(begin.elapsed());
         if let Some(trace) = self.trace {
-            trace.end(call, begin.elapsed());
+            trace.end(call, self.took.get());
         }
+        self.note_helpers();
         in_call(isolator, call.name(), made)
     }
 }
