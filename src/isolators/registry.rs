@@ -63,6 +63,12 @@ pub(crate) fn problem(name: &str) -> Option<String> {
     if name.len() > LONGEST_NAME {
         return Some(format!("it is longer than {LONGEST_NAME} bytes"));
     }
+    // One of that group stands for what a container sees of file systems, volumes included.
+    if name.starts_with("filesystem/") {
+        return Some(
+            "the group filesystem is for those of which each container has one, and they are built in".to_owned(),
+        );
+    }
     if name.starts_with(PROGRAM) {
         return Some(format!("{PROGRAM}NAME is an executable of --isolator_dir"));
     }
@@ -135,6 +141,7 @@ mod tests {
             (&["disk/du"], "built-in"),
             (&["cgroups/all"], "built-in"),
             (&["program/x"], "--isolator_dir"),
+            (&["filesystem/x"], "built in"),
             (&["acme/x", "acme/y", "acme/x"], "twice"),
             (&[&format!("acme/{}", "x".repeat(100))], "longer than 100"),
         ] {
