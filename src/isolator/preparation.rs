@@ -85,12 +85,14 @@ impl Preparation {
     pub(crate) fn merge(&mut self, next: Preparation) -> Result<()> {
         self.environment.extend(next.environment);
         self.namespaces |= next.namespaces;
+        // One isolator may have them in each other.
+        let others = self.mounts.len();
         for mount in next.mounts {
             // /proc is wanted by who has a pid namespace and by who has a root directory.
             if self.mounts.iter().any(|known| known.is_same(&mount)) {
                 continue;
             }
-            if let Some(other) = self.mounts.iter().find(|known| in_each_others_way(known, &mount)) {
+            if let Some(other) = self.mounts.iter().take(others).find(|known| in_each_others_way(known, &mount)) {
                 return Err(Error::Refused(format!(
                     "two isolators in --isolation want to mount something in one place, {} and {}: leave one out",
                     other.what, mount.what
@@ -165,6 +167,11 @@ mod tests {
             }
             all.merge(with(Stage::Mask, "/a/b")).unwrap();
         }
+        let mut nested = with(Stage::Volume, "/c");
+        nested.mounts.extend(with(Stage::Volume, "/c/d").mounts);
+        let mut all = with(Stage::Volume, "/a/b");
+        all.merge(nested).unwrap();
+        assert_eq!(all.mounts.len(), 3, "one isolator may have them in each other");
     }
 
     #[test]
