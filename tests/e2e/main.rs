@@ -52,6 +52,7 @@ mod stand_in;
 mod start;
 mod state;
 mod stopped;
+mod torture;
 mod unkillable;
 mod unprivileged;
 mod web;

@@ -1,0 +1,269 @@
+//! One round: two agents that share a runtime directory, some tens of random deeds, then the end of everything and a look at what is
+//! left.
+//!
+//! What must hold: `recover` and `containers` exit with 0; so do `launch`, `usage`, `update` and `destroy`, unless we killed them;
+//! every verb ends in time; a container that runs is listed; `wait` answers once for each launched container, with the true status if
+//! nobody of ours was killed; at the end no process, no state and no cgroup is left.
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::agent::{Agent, Call, messages, processes};
+
+use super::life::{Kind, Life, task};
+use super::random::Random;
+
+/// How many containers one agent has at the most.
+const MOST: usize = 6;
+const DEEDS: usize = 40;
+/// A verb and its container's whole end, however often its owner died.
+const BOUND: Duration = Duration::from_secs(40);
+
+#[derive(Clone, Copy, Debug)]
+enum Deed {
+    Launch,
+    LaunchCutShort,
+    Go,
+    Shoot,
+    Usage,
+    Update,
+    Destroy,
+    CutShort,
+    KillSupervisors,
+    Wait,
+    KillWait,
+    Restart,
+    Forget,
+    List,
+}
+
+const DEEDS_AS_LIKELY: [(u32, Deed); 14] = [
+    (24, Deed::Launch),
+    (6, Deed::LaunchCutShort),
+    (10, Deed::Go),
+    (3, Deed::Shoot),
+    (6, Deed::Usage),
+    (6, Deed::Update),
+    (8, Deed::Destroy),
+    (8, Deed::CutShort),
+    (5, Deed::KillSupervisors),
+    (8, Deed::Wait),
+    (4, Deed::KillWait),
+    (3, Deed::Restart),
+    (1, Deed::Forget),
+    (4, Deed::List),
+];
+
+#[derive(Default)]
+pub struct Done {
+    pub lives: u64,
+    pub calls: u64,
+    pub kills: u64,
+}
+
+pub struct Round {
+    name: String,
+    random: Random,
+    done: Done,
+}
+
+struct Side<'a> {
+    agent: &'a Agent,
+    lives: Vec<Life<'a>>,
+}
+
+impl Round {
+    pub fn new(name: String, random: Random) -> Round {
+        Round { name, random, done: Done::default() }
+    }
+
+    pub fn run(mut self) -> Done {
+        let one = Agent::new();
+        let two = Agent::builder().beside(&one).build();
+        let mut sides = [Side { agent: &one, lives: Vec::new() }, Side { agent: &two, lives: Vec::new() }];
+        for step in 0..DEEDS {
+            let side = &mut sides[self.random.below(2)];
+            let deed = self.random.weighted(&DEEDS_AS_LIKELY);
+            let what = format!("{}, step {step}, {deed:?}", self.name);
+            self.act(side, deed, &what);
+        }
+        for side in &mut sides {
+            self.finish(side);
+        }
+        drop(sides);
+        two.assert_nothing_left();
+        one.assert_nothing_left();
+        self.done
+    }
+
+    fn act(&mut self, side: &mut Side<'_>, deed: Deed, what: &str) {
+        self.done.calls += 1;
+        match deed {
+            Deed::Launch => self.launch(side),
+            Deed::LaunchCutShort => self.launch_cut_short(side, what),
+            Deed::KillSupervisors => self.kill_supervisors(side),
+            Deed::Restart => self.restart(side, true, what),
+            Deed::Forget => self.restart(side, false, what),
+            Deed::List => Self::list(side, what),
+            _ if side.lives.is_empty() => {}
+            deed => {
+                let at = self.random.below(side.lives.len());
+                self.about(side, at, deed, what);
+            }
+        }
+    }
+
+    fn about(&mut self, side: &mut Side<'_>, at: usize, deed: Deed, what: &str) {
+        let life = &mut side.lives[at];
+        match deed {
+            Deed::Go if life.kind == Kind::Waits => {
+                life.container.go();
+                life.told = true;
+            }
+            Deed::Shoot => {
+                // It may have ended by now.
+                if let Some(first) = life.container.processes().first() {
+                    processes::signal(first.pid, Signal::SIGKILL);
+                    life.shot = true;
+                }
+            }
+            Deed::Usage => drop(life.container.invoke("usage").run().statistics()),
+            Deed::Update => {
+                let cpus = 0.1 + self.random.below(9) as f64 / 10.0;
+                let record = messages::update(&life.container.id, &[messages::scalar("cpus", cpus)]).record();
+                life.container.invoke("update").record(record).run().ok();
+            }
+            Deed::Destroy => {
+                life.destroyed = true;
+                life.container.invoke("destroy").spawn().finish_within(BOUND).ok();
+                let life = side.lives.remove(at);
+                self.end(life, what);
+            }
+            Deed::CutShort => {
+                let verb = self.random.weighted(&[(2, "destroy"), (1, "usage"), (1, "update")]);
+                life.destroyed |= verb == "destroy";
+                let mut call = life.container.invoke(verb);
+                if verb == "update" {
+                    call = call.record(messages::update(&life.container.id, &[messages::scalar("cpus", 0.5)]).record());
+                }
+                // A destroy that finds the owner dead becomes the parent of the next one, no more.
+                self.cut(call.spawn());
+            }
+            Deed::Wait if life.wait.is_none() => life.wait = Some(life.container.spawn_wait()),
+            Deed::KillWait => {
+                if let Some(wait) = life.wait.take() {
+                    self.done.kills += 1;
+                    wait.kill_alone();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn launch<'a>(&mut self, side: &mut Side<'a>) {
+        if side.lives.len() == MOST {
+            return;
+        }
+        let (task, kind, code) = task(side.agent, &mut self.random);
+        let container = task.launch();
+        self.done.lives += 1;
+        let wait = (self.random.below(3) > 0).then(|| container.spawn_wait());
+        side.lives.push(Life {
+            container,
+            kind,
+            code,
+            wait,
+            told: false,
+            shot: false,
+            orphaned: false,
+            destroyed: false,
+        });
+    }
+
+    /// Whether it was launched depends on the moment. The agent takes it for failed and knows nothing of it, and a container that runs
+    /// all the same is found by the next recover.
+    fn launch_cut_short(&mut self, side: &mut Side<'_>, what: &str) {
+        let (task, ..) = task(side.agent, &mut self.random);
+        let (container, call) = task.spawn();
+        self.done.lives += 1;
+        self.cut(call);
+        let destroy = container.invoke("destroy").spawn().finish_within(BOUND);
+        assert_eq!(destroy.status.code(), Some(0), "{what}: {}", destroy.stderr);
+        assert!(container.processes().is_empty(), "{what}: what a dead launch had begun goes on");
+    }
+
+    /// Kills a call somewhere on its way.
+    fn cut(&mut self, call: Call<'_>) {
+        self.done.kills += 1;
+        std::thread::sleep(Duration::from_micros(self.random.below(8000) as u64));
+        call.kill_alone();
+    }
+
+    fn kill_supervisors(&mut self, side: &mut Side<'_>) {
+        let supervisors = side.agent.supervisors();
+        for process in &supervisors {
+            if self.random.below(2) == 0 {
+                processes::signal(process.pid, Signal::SIGKILL);
+                self.done.kills += 1;
+                // Whose it was is not to be seen from here.
+                side.lives.iter_mut().for_each(|life| life.orphaned = true);
+            }
+        }
+    }
+
+    fn list(side: &Side<'_>, what: &str) {
+        let listed = side.agent.containers();
+        for life in side.lives.iter().filter(|life| !life.ends()) {
+            assert!(listed.contains(&life.container.id), "{what}: {} runs and is not listed", life.container.id);
+        }
+    }
+
+    /// The agent dies, with the waits that it has, and comes back.
+    fn restart<'a>(&mut self, side: &mut Side<'a>, remembers: bool, what: &str) {
+        let mut orphans = Vec::new();
+        for life in &mut side.lives {
+            orphans.extend(life.wait.take().map(Call::orphan));
+        }
+        let mut recovered =
+            if remembers { side.agent.restart_with_memory() } else { side.agent.restart_without_memory() };
+        for orphan in orphans {
+            let code = orphan.exit_code(BOUND);
+            assert!(code.is_some(), "{what}: a wait of a dead agent was killed by a signal");
+        }
+        if !remembers {
+            // All that was listed was destroyed.
+            assert!(recovered.waits.is_empty(), "{what}");
+            side.lives.clear();
+            return;
+        }
+        for life in &mut side.lives {
+            life.wait = recovered.waits.remove(&life.container.id);
+            let known = life.wait.is_some() || life.ends();
+            assert!(known, "{what}: {} runs and is not listed: {:?}", life.container.id, recovered.listed);
+        }
+        side.lives.retain(|life| life.wait.is_some());
+    }
+
+    /// What `wait` says of one that has ended, or is about to.
+    fn end(&mut self, mut life: Life<'_>, what: &str) {
+        let wait = life.wait.take().unwrap_or_else(|| life.container.spawn_wait());
+        let end = wait.finish_within(BOUND).termination();
+        life.judge(&end, what);
+        life.container.note_end();
+    }
+
+    fn finish(&mut self, side: &mut Side<'_>) {
+        let what = format!("{}, at the end", self.name);
+        for mut life in side.lives.drain(..) {
+            if !life.ends() || self.random.below(3) == 0 {
+                life.destroyed = true;
+                life.container.invoke("destroy").spawn().finish_within(BOUND).ok();
+            }
+            self.end(life, &what);
+        }
+        // Launches that were cut short, perhaps behind their commit.
+        side.agent.restart_without_memory();
+        assert!(side.agent.live().is_empty() || side.agent.containers().is_empty(), "{what}: listed after all is done");
+    }
+}
