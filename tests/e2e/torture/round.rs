@@ -83,9 +83,13 @@ impl Round {
         let two = Agent::builder().beside(&one).build();
         let mut sides = [Side { agent: &one, lives: Vec::new() }, Side { agent: &two, lives: Vec::new() }];
         for step in 0..DEEDS {
-            let side = &mut sides[self.random.below(2)];
             let deed = self.random.weighted(&DEEDS_AS_LIKELY);
             let what = format!("{}, step {step}, {deed:?}", self.name);
+            if let Deed::KillSupervisors = deed {
+                self.kill_supervisors(&mut sides);
+                continue;
+            }
+            let side = &mut sides[self.random.below(2)];
             self.act(side, deed, &what);
         }
         for side in &mut sides {
@@ -102,7 +106,6 @@ impl Round {
         match deed {
             Deed::Launch => self.launch(side),
             Deed::LaunchCutShort => self.launch_cut_short(side, what),
-            Deed::KillSupervisors => self.kill_supervisors(side),
             Deed::Restart => self.restart(side, true, what),
             Deed::Forget => self.restart(side, false, what),
             Deed::List => Self::list(side, what),
@@ -200,14 +203,14 @@ impl Round {
         call.kill_alone();
     }
 
-    fn kill_supervisors(&mut self, side: &mut Side<'_>) {
-        let supervisors = side.agent.supervisors();
-        for process in &supervisors {
+    fn kill_supervisors(&mut self, sides: &mut [Side<'_>; 2]) {
+        // By the runtime directory, which is that of both.
+        for process in &sides[0].agent.supervisors() {
             if self.random.below(2) == 0 {
                 processes::signal(process.pid, Signal::SIGKILL);
                 self.done.kills += 1;
                 // Whose it was is not to be seen from here.
-                side.lives.iter_mut().for_each(|life| life.orphaned = true);
+                sides.iter_mut().flat_map(|side| &mut side.lives).for_each(|life| life.orphaned = true);
             }
         }
     }
