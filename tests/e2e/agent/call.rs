@@ -196,10 +196,14 @@ impl<'a> Call<'a> {
     /// Kills the call and nothing of what it started.
     pub fn kill_alone(mut self) {
         let shell = self.child.as_ref().expect("the call has not been taken").id() as i32;
-        for process in Process::all().iter().filter(|p| p.parent == shell) {
-            signal(process.pid, Signal::SIGKILL);
+        let end = Instant::now() + patient(Duration::from_secs(5));
+        // Again, for the shell may not have started it yet.
+        while self.reap(Duration::from_millis(5)).is_none() {
+            for process in Process::all().iter().filter(|p| p.parent == shell) {
+                signal(process.pid, Signal::SIGKILL);
+            }
+            assert!(Instant::now() < end, "a killed {} ends", self.verb);
         }
-        self.reap(patient(Duration::from_secs(5))).expect("a killed call ends");
     }
 
     /// What becomes of a call when the agent dies: its pipes are closed, and it goes on.

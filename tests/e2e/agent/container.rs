@@ -118,6 +118,11 @@ impl<'a> Container<'a> {
         self.file(name).lines().next().unwrap().to_owned()
     }
 
+    /// What its log says while it is live.
+    pub fn log(&self) -> String {
+        self.agent.log(&self.id)
+    }
+
     /// The process id that the task wrote into a file of the sandbox.
     #[track_caller]
     pub fn pid(&self, name: &str) -> i32 {

@@ -29,8 +29,10 @@ pub struct Life<'a> {
     pub shot: bool,
     /// Its supervisor, or a call that may have become its owner, was killed: the status may be lost.
     pub orphaned: bool,
-    /// destroy was asked for.
+    /// destroy was asked for, and did it.
     pub destroyed: bool,
+    /// A destroy was killed on its way.
+    pub perhaps_destroyed: bool,
 }
 
 pub fn task<'a>(agent: &'a Agent, random: &mut Random) -> (Task<'a>, Kind, i32) {
@@ -52,13 +54,31 @@ impl Life<'_> {
         self.told || self.shot || self.destroyed || self.kind == Kind::Ends
     }
 
+    /// Whether nobody may wonder that it has ended.
+    pub fn may_end(&self) -> bool {
+        self.ends() || self.perhaps_destroyed
+    }
+
+    /// For the message of a violation.
+    pub fn describe(&self) -> String {
+        let Life { container, kind, told, shot, orphaned, destroyed, perhaps_destroyed, .. } = self;
+        let processes = container.processes();
+        let named: Vec<_> =
+            processes.iter().map(|p| format!("{} of {}: {}", p.pid, p.parent, p.command_line())).collect();
+        format!(
+            "{} ({kind:?}, told {told}, shot {shot}, orphaned {orphaned}, destroyed {destroyed}, perhaps {perhaps_destroyed}), its processes {named:?}, its log: {}",
+            container.id,
+            container.log()
+        )
+    }
+
     /// Fails unless this is a true answer.
     pub fn judge(&self, end: &Termination, what: &str) {
         assert!(!end.killed && end.reasons.is_empty(), "{what}: no limit was set: {end:?}");
         let own = (self.kind == Kind::Ends || self.told).then_some(self.code << 8);
         match end.status {
             Some(status) => {
-                let killed = (self.shot || self.destroyed) && status == 9;
+                let killed = (self.shot || self.destroyed || self.perhaps_destroyed) && status == 9;
                 assert!(Some(status) == own || killed, "{what}: status {status:#x}, and {own:?} or a kill was to come");
             }
             None => assert!(self.orphaned, "{what}: the status is lost, though nobody of ours was killed: {end:?}"),

@@ -29,7 +29,8 @@ fn random_lives() {
     let seed = number("ECP_TORTURE_SEED", u64::from(std::process::id()));
     println!("torture: seed {seed}, {seconds} s");
     let end = Instant::now() + Duration::from_secs(seconds);
-    let (lives, rounds, calls, kills) = (&AtomicU64::new(0), &AtomicU64::new(0), &AtomicU64::new(0), &AtomicU64::new(0));
+    let (lives, rounds, calls, kills) =
+        (&AtomicU64::new(0), &AtomicU64::new(0), &AtomicU64::new(0), &AtomicU64::new(0));
     let only = std::env::var("ECP_TORTURE_ROUND").is_ok().then(|| number("ECP_TORTURE_ROUND", 0));
     std::thread::scope(|scope| {
         for worker in 0..WORKERS {
