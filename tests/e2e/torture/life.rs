@@ -23,6 +23,8 @@ pub struct Life<'a> {
     pub code: i32,
     /// The agent's call that waits for its end.
     pub wait: Option<Call<'a>>,
+    /// Its pid 1 is `mesos-ecp-init`, which keeps the status.
+    pub has_init: bool,
     /// It has been told to end.
     pub told: bool,
     /// Somebody has killed its first process.
@@ -81,7 +83,11 @@ impl Life<'_> {
                 let killed = (self.shot || self.destroyed || self.perhaps_destroyed) && status == 9;
                 assert!(Some(status) == own || killed, "{what}: status {status:#x}, and {own:?} or a kill was to come");
             }
-            None => assert!(self.orphaned, "{what}: the status is lost, though nobody of ours was killed: {end:?}"),
+            None => assert!(
+                self.orphaned && !self.has_init,
+                "{what}: the status is lost, though nobody of ours was killed: {end:?}: {}",
+                self.describe()
+            ),
         }
     }
 }

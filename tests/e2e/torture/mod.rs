@@ -14,7 +14,7 @@ use self::random::Random;
 use self::round::Round;
 
 /// Rounds at one moment.
-const WORKERS: u64 = 3;
+const WORKERS: u64 = 6;
 
 fn number(name: &str, default: u64) -> u64 {
     match std::env::var(name) {
@@ -29,8 +29,7 @@ fn random_lives() {
     let seed = number("ECP_TORTURE_SEED", u64::from(std::process::id()));
     println!("torture: seed {seed}, {seconds} s");
     let end = Instant::now() + Duration::from_secs(seconds);
-    let (lives, rounds, calls, kills) =
-        (&AtomicU64::new(0), &AtomicU64::new(0), &AtomicU64::new(0), &AtomicU64::new(0));
+    let [lives, rounds, calls, kills, lost] = &std::array::from_fn(|_| AtomicU64::new(0));
     let only = std::env::var("ECP_TORTURE_ROUND").is_ok().then(|| number("ECP_TORTURE_ROUND", 0));
     std::thread::scope(|scope| {
         for worker in 0..WORKERS {
@@ -44,6 +43,7 @@ fn random_lives() {
                     lives.fetch_add(done.lives, Ordering::Relaxed);
                     calls.fetch_add(done.calls, Ordering::Relaxed);
                     kills.fetch_add(done.kills, Ordering::Relaxed);
+                    lost.fetch_add(done.lost, Ordering::Relaxed);
                     rounds.fetch_add(1, Ordering::Relaxed);
                     n += WORKERS;
                 }
@@ -52,11 +52,12 @@ fn random_lives() {
     });
     let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     println!(
-        "torture: {} lives in {} rounds, {} calls, {} kills, no violation (seed {seed})",
+        "torture: {} lives in {} rounds, {} calls, {} kills, {} statuses that died with a supervisor, no violation (seed {seed})",
         of(lives),
         of(rounds),
         of(calls),
-        of(kills)
+        of(kills),
+        of(lost)
     );
     assert!(of(lives) > 0);
 }

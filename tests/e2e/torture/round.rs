@@ -61,6 +61,8 @@ pub struct Done {
     pub lives: u64,
     pub calls: u64,
     pub kills: u64,
+    /// Statuses that died with a supervisor.
+    pub lost: u64,
 }
 
 pub struct Round {
@@ -71,7 +73,30 @@ pub struct Round {
 
 struct Side<'a> {
     agent: &'a Agent,
+    has_init: bool,
     lives: Vec<Life<'a>>,
+}
+
+/// How the containers of a round are kept.
+#[derive(Clone, Copy)]
+struct Way {
+    flags: &'static [&'static str],
+    /// Then no status is ever lost.
+    has_init: bool,
+}
+
+/// Each with how often it is taken.
+fn ways() -> Vec<(u32, Way)> {
+    let way = |flags, has_init| Way { flags, has_init };
+    let mut ways = vec![(3, way(&[][..], false))];
+    if nix::unistd::Uid::effective().is_root() {
+        ways.push((2, way(&["--isolation=cgroups/cpu,cgroups/mem,cgroups/pids,hooks", "--on_exit=true"], false)));
+        ways.push((1, way(&["--isolation=namespaces/pid,posix/cpu,posix/mem"], false)));
+        ways.push((2, way(&["--isolation=namespaces/pid,namespaces/ipc,cgroups/mem", "--pid1=init"], true)));
+        const DISK: &str = "--isolation=filesystem/linux,namespaces/uts,posix/disk,network/ports,cgroups/cpu";
+        ways.push((2, way(&[DISK, "--container_disk_watch_interval=300ms"], false)));
+    }
+    ways
 }
 
 impl Round {
@@ -80,9 +105,11 @@ impl Round {
     }
 
     pub fn run(mut self) -> Done {
-        let one = Agent::new();
-        let two = Agent::builder().beside(&one).build();
-        let mut sides = [Side { agent: &one, lives: Vec::new() }, Side { agent: &two, lives: Vec::new() }];
+        let ways = ways();
+        let way = self.random.weighted(&ways);
+        let one = way.flags.iter().fold(Agent::builder(), |agent, flag| agent.flag(flag)).build();
+        let two = way.flags.iter().fold(Agent::builder(), |agent, flag| agent.flag(flag)).beside(&one).build();
+        let mut sides = [&one, &two].map(|agent| Side { agent, has_init: way.has_init, lives: Vec::new() });
         for step in 0..DEEDS {
             let deed = self.random.weighted(&DEEDS_AS_LIKELY);
             let what = format!("{}, step {step}, {deed:?}", self.name);
@@ -128,8 +155,10 @@ impl Round {
             Deed::Shoot => {
                 // It may have ended by now. While it executes something it has no environment to be known by: then the lowest is
                 // another, a child of a shell.
-                let shells = |pid: i32| Process::find(pid).is_some_and(|process| process.name == "sh");
-                if let Some(first) = life.container.processes().first().filter(|first| !shells(first.parent)) {
+                let is_shell = |process: &Process| process.name == "sh";
+                let all = life.container.processes();
+                let first = all.iter().find(|process| is_shell(process));
+                if let Some(first) = first.filter(|first| !Process::find(first.parent).is_some_and(|p| is_shell(&p))) {
                     processes::signal(first.pid, Signal::SIGKILL);
                     life.shot = true;
                 }
@@ -141,8 +170,7 @@ impl Round {
                 life.container.invoke("update").record(record).run().ok();
             }
             Deed::Destroy => {
-                life.destroyed = true;
-                life.container.invoke("destroy").spawn().finish_within(BOUND).ok();
+                self.destroy(life, what);
                 let life = side.lives.remove(at);
                 self.end(life, what);
             }
@@ -180,6 +208,7 @@ impl Round {
             kind,
             code,
             wait,
+            has_init: side.has_init,
             told: false,
             shot: false,
             orphaned: false,
@@ -253,6 +282,22 @@ impl Round {
         side.lives.retain(|life| life.wait.is_some());
     }
 
+    fn destroy(&mut self, life: &mut Life<'_>, what: &str) {
+        life.destroyed = true;
+        // An agent has several workers.
+        let update = (self.random.below(4) == 0).then(|| {
+            let record = messages::update(&life.container.id, &[messages::scalar("cpus", 0.3)]).record();
+            (life.container.invoke("update").record(record).spawn(), life.container.invoke("destroy").spawn())
+        });
+        life.container.invoke("destroy").spawn().finish_within(BOUND).ok();
+        let left = life.container.processes();
+        assert!(left.is_empty(), "{what}: destroy has returned, and yet: {}", life.describe());
+        if let Some((update, another)) = update {
+            update.finish_within(BOUND).ok();
+            another.finish_within(BOUND).ok();
+        }
+    }
+
     /// What `wait` says of one that has ended, or is about to.
     fn end(&mut self, mut life: Life<'_>, what: &str) {
         let mut wait = life.wait.take().unwrap_or_else(|| life.container.spawn_wait());
@@ -262,7 +307,17 @@ impl Round {
             std::thread::sleep(Duration::from_millis(5));
         }
         let end = wait.finish().termination();
+        self.done.lost += u64::from(end.status.is_none());
         life.judge(&end, what);
+        if self.random.below(4) == 0 {
+            let again = life.container.spawn_wait().finish_within(BOUND).termination();
+            assert_eq!(
+                (again.status, again.killed),
+                (end.status, end.killed),
+                "{what}: another answer: {}",
+                life.describe()
+            );
+        }
         life.container.note_end();
     }
 
@@ -270,8 +325,7 @@ impl Round {
         let what = format!("{}, at the end", self.name);
         for mut life in side.lives.drain(..) {
             if !life.ends() || self.random.below(3) == 0 {
-                life.destroyed = true;
-                life.container.invoke("destroy").spawn().finish_within(BOUND).ok();
+                self.destroy(&mut life, &what);
             }
             self.end(life, &what);
         }
