@@ -1,7 +1,7 @@
 //! Files that are there as a whole or not at all.
 #![forbid(unsafe_code)]
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -48,7 +48,9 @@ pub fn write_message(name: &'static str, path: &Path, message: &impl Message) ->
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     // Most files of ours then take one read.
     let mut content = Vec::with_capacity(4096);
-    match File::open(path).and_then(|file| file.take(LIMIT).read_to_end(&mut content)) {
+    // What somebody put there in place of a file (a pipe) is read as damaged and does not keep a verb waiting.
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
+    match file.and_then(|file| file.take(LIMIT).read_to_end(&mut content)) {
         Ok(_) => Ok(Some(content)),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(Error::path("read", path)(e)),

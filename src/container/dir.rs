@@ -218,14 +218,20 @@ impl ContainerDir {
         let path = |name: &str| self.path.join(name);
         step("request destroy", || {
             // Of a committed container by renaming the one mark to the other, which needs no room either.
-            if self.is_destroy_requested() || fs::rename(path(COMMITTED), path(COMMITTED_DESTROY)).is_ok() {
+            let renamed = || fs::rename(path(COMMITTED), path(COMMITTED_DESTROY));
+            if self.is_destroy_requested() || renamed().is_ok() {
                 return Ok(());
             }
-            match fs::hard_link(path(Stage::Launched.file()), path(DESTROY)) {
-                Err(_) if self.is_destroy_requested() => Ok(()),
+            let Err(e) = fs::hard_link(path(Stage::Launched.file()), path(DESTROY)) else { return Ok(()) };
+            if self.is_destroy_requested() {
+                return Ok(());
+            }
+            match renamed() {
                 // It has committed in this moment.
-                Err(_) if fs::rename(path(COMMITTED), path(COMMITTED_DESTROY)).is_ok() => Ok(()),
-                made => made.map_err(Error::path("make the mark", path(DESTROY))),
+                Ok(()) => Ok(()),
+                // The reason is that of the one that there is something to be done with.
+                Err(why) if path(COMMITTED).exists() => Err(Error::path("make the mark", path(COMMITTED_DESTROY))(why)),
+                Err(_) => Err(Error::path("make the mark", path(DESTROY))(e)),
             }
         })
     }

@@ -21,3 +21,18 @@ pub use scope::Scope;
 /// Layout version of the state directory. Fields are only ever added to its messages; a change that an older program cannot
 /// read gets a new number.
 pub const STATE_VERSION: u32 = 1;
+
+/// Whether this program knows the layout of a state directory. Its owner, while it lives, knows it in any case.
+///
+/// # Errors
+/// It does not, and which one that is.
+pub fn understand(dir: &ContainerDir, checkpoint: &crate::protocol::state::Checkpoint) -> crate::error::Result<()> {
+    match checkpoint.version {
+        ..=STATE_VERSION => Ok(()),
+        version => Err(crate::error::Error::Refused(format!(
+            "{} was written by a later mesos-ecp (layout {version}; this one knows up to {STATE_VERSION}), and its supervisor \
+             is dead",
+            dir.path().display()
+        ))),
+    }
+}

@@ -2,7 +2,7 @@
 //! changes only under the container's lock, by comparing and setting.
 #![forbid(unsafe_code)]
 
-use super::{ContainerDir, Lock, Stage, identify, is_alive};
+use super::{ContainerDir, Lock, Stage, identify, is_alive, understand};
 use crate::error::Result;
 use crate::proc::Proc;
 use crate::protocol::state::{Checkpoint, Process};
@@ -21,7 +21,7 @@ pub enum Ownership {
 /// Makes this process the owner if the present one is dead.
 ///
 /// # Errors
-/// When the checkpoint cannot be read or written.
+/// When the checkpoint cannot be read or written, or is of a layout that this program does not know.
 pub fn become_owner(proc: &Proc, dir: &ContainerDir) -> Result<Ownership> {
     let Some(_lock) = Lock::take(dir.path())? else {
         return Ok(Ownership::Gone);
@@ -36,6 +36,7 @@ pub fn become_owner(proc: &Proc, dir: &ContainerDir) -> Result<Ownership> {
     if is_alive(proc, &checkpoint.owner) {
         return Ok(Ownership::Theirs(checkpoint.owner));
     }
+    understand(dir, &checkpoint)?;
     checkpoint.owner = me;
     checkpoint.adopted = Some(true);
     dir.write_checkpoint(Stage::Adopted, &checkpoint)?;

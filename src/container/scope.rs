@@ -38,6 +38,7 @@ impl Scope {
         if !base.join("ended").is_dir() {
             make_private(runtime_dir)?;
             for dir in [&agent, &base, &base.join("live"), &base.join("ended")] {
+                clear_way(dir)?;
                 make_private(dir)?;
             }
         }
@@ -150,12 +151,41 @@ impl Scope {
     /// # Errors
     /// When it cannot be moved.
     pub fn set_aside(&self, dir: &Path, id: &ContainerId) -> Result<PathBuf> {
-        // The id is the name inside, so that the longest one is not too long.
-        let aside = self.base.join("damaged").join(std::process::id().to_string());
+        self.put_aside(dir, id.as_str())
+    }
+
+    fn put_aside(&self, what: &Path, name: &str) -> Result<PathBuf> {
+        // The name is one inside, so that the longest one is not too long. Pids come again.
+        let damaged = self.base.join("damaged");
+        let places = (0..).map(|n| damaged.join(format!("{}-{n}", std::process::id())));
+        let Some(aside) = places.take(1000).find(|place| !place.join(name).exists()) else {
+            return Err(Error::Refused(format!("{} is full of what was set aside; delete it", damaged.display())));
+        };
         fs::create_dir_all(&aside).map_err(Error::path("make", &aside))?;
-        let target = aside.join(id.as_str());
-        step("set aside", || fs::rename(dir, &target)).map_err(Error::path("set aside", dir))?;
+        let target = aside.join(name);
+        step("set aside", || fs::rename(what, &target)).map_err(Error::path("set aside", what))?;
         Ok(target)
+    }
+
+    /// Makes places for containers where something else is; says what it did. For `recover`.
+    pub fn repair(&self) -> Vec<String> {
+        let mut done = Vec::new();
+        for name in ["live", "ended"] {
+            let path = self.base.join(name);
+            let why = match fs::read_dir(&path).map_err(Error::path("list", &path)) {
+                Ok(_) => continue,
+                Err(e) if e.is_shortage() => continue,
+                Err(e) => e,
+            };
+            let aside = match self.put_aside(&path, name) {
+                Ok(to) => format!("set aside as {}", to.display()),
+                Err(e) if e.is_not_found() => "it was not there".to_owned(),
+                Err(e) => e.to_string(),
+            };
+            let made = make_private(&path).map_or_else(|e| e.to_string(), |()| "made anew".to_owned());
+            done.push(format!("{why}; {aside}; {made}"));
+        }
+        done
     }
 }
 
@@ -223,6 +253,15 @@ fn make_private(dir: &Path) -> Result<()> {
         Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(()),
         Err(e) => Err(Error::path("make the state directory", dir)(e)),
     }
+}
+
+/// Renames what stands where a directory of ours is to be.
+fn clear_way(dir: &Path) -> Result<()> {
+    if fs::symlink_metadata(dir).is_ok_and(|found| !found.is_dir()) {
+        let aside = dir.with_extension(format!("damaged-{}", std::process::id()));
+        step("clear way", || fs::rename(dir, &aside)).map_err(Error::path("set aside", dir))?;
+    }
+    Ok(())
 }
 
 fn check_private(dir: &Path) -> Result<()> {

@@ -170,9 +170,12 @@ fn record(charge: &Charge, outcome: &Outcome) -> Ended {
     }
 }
 
+/// For what is left of a damaged container, which `recover` may be waiting for, and with it the agent's start.
+const DAMAGED: Duration = Duration::from_secs(10);
+
 /// Ends what can be found of a container whose state nobody can read; says how that went.
 pub fn end_damaged(dir: &ContainerDir, config: &Config, proc: &Proc) -> String {
-    let deadline = Instant::now() + config.cgroups_destroy_timeout;
+    let deadline = Instant::now() + config.cgroups_destroy_timeout.min(DAMAGED);
     if let Ok(hierarchies) = Hierarchies::read(Path::new(MOUNTINFO)) {
         let cgroups = Cgroups::anywhere(&hierarchies, &config.cgroups.cgroups_root, dir.id().as_str());
         kill_in_cgroups(proc, &cgroups, deadline, |_, _| {});

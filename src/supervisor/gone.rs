@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::adopt;
+use super::{Found, OWNERS_RECORD, abandon, adopt, examine};
 use crate::config::Config;
 use crate::container::{ContainerDir, ContainerId, Scope, is_alive, open_alive};
 use crate::error::{Error, Result};
@@ -31,14 +31,29 @@ pub fn see_gone(scope: &Scope, id: &ContainerId, destroy: bool, config: &Config,
     while let Some(dir) = scope.live(id) {
         if destroy {
             match dir.request_destroy() {
-                Err(e) if e.is_not_found() => continue,
-                marked => marked?,
+                Err(_) if !dir.path().exists() => continue,
+                Err(e) => match examine(&dir, config, proc) {
+                    Found::Hopeless(why) => {
+                        give_up(scope, &dir, why, config, proc)?;
+                        continue;
+                    }
+                    _ => return Err(e),
+                },
+                Ok(()) => {}
             }
         }
         if !destroy && dir.is_committed() {
             return Ok(());
         }
-        let Some(checkpoint) = dir.checkpoint()? else { continue };
+        let checkpoint = match dir.checkpoint() {
+            Ok(Some(checkpoint)) => checkpoint,
+            Ok(None) => continue,
+            Err(e) if e.is_shortage() => return Err(e),
+            Err(e) => {
+                give_up(scope, &dir, e, config, proc)?;
+                continue;
+            }
+        };
         let owner = checkpoint.owner;
         let timeout = checkpoint.destroy_timeout_ms.map_or(config.cgroups_destroy_timeout, Duration::from_millis);
         // A program isolator may be under way, and clean up after that.
@@ -54,7 +69,12 @@ pub fn see_gone(scope: &Scope, id: &ContainerId, destroy: bool, config: &Config,
                 // One that took over died at once: not a thousand a second.
                 std::thread::sleep(Duration::from_millis(50));
             }
-            adopt(&dir, None, config, proc)?;
+            if let Err(e) = adopt(&dir, None, config, proc) {
+                match examine(&dir, config, proc) {
+                    Found::Hopeless(why) => give_up(scope, &dir, why, config, proc)?,
+                    _ => return Err(e),
+                }
+            }
             continue;
         };
         // ESRCH: it died just now, the next round sees it.
@@ -69,6 +89,15 @@ pub fn see_gone(scope: &Scope, id: &ContainerId, destroy: bool, config: &Config,
         }
     }
     Ok(())
+}
+
+/// Ends what nobody can take over.
+///
+/// # Errors
+/// Its state is still there.
+fn give_up(scope: &Scope, dir: &ContainerDir, why: Error, config: &Config, proc: &Proc) -> Result<()> {
+    let done = abandon(scope, dir, &why, OWNERS_RECORD, config, proc);
+    if dir.path().exists() { Err(Error::Refused(done)) } else { Ok(()) }
 }
 
 /// Also written down, where the owner has not: for the waits.

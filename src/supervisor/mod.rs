@@ -5,6 +5,7 @@
 //! container goes on, and whoever notices first (`wait`, `recover`, `destroy`) takes over.
 #![forbid(unsafe_code)]
 
+mod abandon;
 mod adopt;
 mod channel;
 mod charge;
@@ -21,6 +22,7 @@ mod setup;
 mod start;
 mod status;
 
+pub use abandon::{Found, OWNERS_RECORD, abandon, adopt_or_abandon, examine};
 pub use adopt::adopt;
 pub use charge::Charge;
 pub use end::{Outcome, end_damaged};

@@ -11,6 +11,9 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 /// No object of this process that owns a descriptor may be used or dropped any more, but those returned.
 pub(super) unsafe fn keep_only(kept: Vec<OwnedFd>) -> io::Result<Vec<OwnedFd>> {
     let first_free = 3 + kept.len() as i32;
+    if !crate::weaken::is("descriptors") {
+        close_all_but(&kept);
+    }
     let mut high = Vec::with_capacity(kept.len());
     for fd in kept {
         // SAFETY: duplicates a descriptor that we own; all are moved out of the way before any is moved to its place.
@@ -46,6 +49,20 @@ pub(super) unsafe fn keep_only(kept: Vec<OwnedFd>) -> io::Result<Vec<OwnedFd>> {
         close_from(first_free as u32)?;
     }
     Ok(result)
+}
+
+/// Makes room for copies, as there may be no more descriptors to have. What stays open for want of close_range(2) is closed later.
+fn close_all_but(kept: &[OwnedFd]) {
+    let mut numbers: Vec<u32> = kept.iter().map(|fd| fd.as_raw_fd() as u32).collect();
+    numbers.sort_unstable();
+    let mut first = 3;
+    for number in numbers.into_iter().filter(|number| *number >= 3).chain([u32::MAX]) {
+        if first < number {
+            // SAFETY: closes by number what by `keep_only`'s contract nobody uses any more.
+            unsafe { libc::syscall(libc::SYS_close_range, first, number - 1, 0u32) };
+        }
+        first = number.saturating_add(1);
+    }
 }
 
 /// close_range(2) of Linux 5.9; on older kernels one by one up to the limit.

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::protocol::mesos::containerizer::{Termination, Wait};
 use crate::protocol::state::Checkpoint;
 use crate::protocol::write_record;
-use crate::supervisor::adopt;
+use crate::supervisor::{Found, OWNERS_RECORD, abandon, adopt, examine};
 use crate::sys::Pidfd;
 
 /// Until the first process is known it is looked for this often: from its pidfd the status comes if the supervisor dies.
@@ -81,19 +81,22 @@ pub fn end_of(
     id: &ContainerId,
     look: &mut impl FnMut(Option<BorrowedFd<'_>>, Duration) -> Result<bool>,
 ) -> Result<End> {
-    let mut first = None;
+    let (mut first, mut abandoned) = (None, None);
     let (mut adopted, mut warned) = (false, false);
     while let Some(dir) = context.scope.live(id) {
         let checkpoint = match dir.checkpoint() {
             Ok(Some(checkpoint)) => checkpoint,
             Ok(None) => continue,
             // No descriptors or memory left, perhaps. To fail would make the agent forget a container that runs.
-            Err(e) if e.io().is_some() => {
+            Err(e) if e.is_shortage() => {
                 warn_once(context, &mut warned, &e);
                 look(None, PAUSE)?;
                 continue;
             }
-            Err(e) => return Err(e),
+            Err(e) => {
+                abandoned = Some(given_up(context, &dir, e)?);
+                continue;
+            }
         };
         if first.is_none() {
             first = checkpoint.first.and_then(|f| open_alive(&context.proc, &f));
@@ -112,7 +115,10 @@ pub fn end_of(
                     look(None, PAUSE)?;
                 }
                 if let Err(e) = adopt(&dir, first.as_ref(), &context.config, &context.proc) {
-                    warn_once(context, &mut warned, &e);
+                    match examine(&dir, &context.config, &context.proc) {
+                        Found::Hopeless(why) => abandoned = Some(given_up(context, &dir, why)?),
+                        _ => warn_once(context, &mut warned, &e),
+                    }
                 }
             }
         }
@@ -120,7 +126,7 @@ pub fn end_of(
     let ended = context.scope.ended(id);
     Ok(match ended.record()? {
         Some(record) => End { termination: record.termination, record: Some(ended) },
-        None => End { termination: unknown(id), record: None },
+        None => End { termination: no_record(abandoned.unwrap_or_else(|| unknown(id))), record: None },
     })
 }
 
@@ -162,8 +168,20 @@ fn unkillable(left: String) -> Termination {
     Termination { killed: false, message: Some(left), ..Termination::default() }
 }
 
-fn unknown(id: &ContainerId) -> Termination {
-    let message =
-        format!("container {id} is not known: it was never launched, its launch failed, or the host was rebooted");
+/// Ends what nobody can take over; gives what was done, for the answer.
+///
+/// # Errors
+/// Its state is still there: to answer would be to say that it is gone.
+fn given_up(context: &Context, dir: &ContainerDir, why: Error) -> Result<String> {
+    let done = abandon(&context.scope, dir, &why, OWNERS_RECORD, &context.config, &context.proc);
+    context.warn(&done);
+    if dir.path().exists() { Err(why) } else { Ok(done) }
+}
+
+fn unknown(id: &ContainerId) -> String {
+    format!("container {id} is not known: it was never launched, its launch failed, or the host was rebooted")
+}
+
+fn no_record(message: String) -> Termination {
     Termination { killed: false, message: Some(message), ..Termination::default() }
 }

@@ -22,7 +22,7 @@ fn name(path: &Path) -> String {
 }
 
 /// The directory of the agent's state since this boot: `live` and `ended` are in it.
-fn state(agent: &Agent) -> PathBuf {
+pub(crate) fn of(agent: &Agent) -> PathBuf {
     let mut boots = entries(&agent.runtime_dir).into_iter().flat_map(|hash| entries(&hash));
     let boot = boots.find(|boot| boot.join("live").is_dir()).expect("a state directory of this boot");
     assert_eq!(boots.next(), None, "one agent, one boot");
@@ -36,7 +36,7 @@ fn recover(agent: &Agent) {
 
 /// Overwrites all that says who looks after the container and how far it got.
 fn spoil(agent: &Agent, container: &Container) {
-    let spoilt: Vec<_> = entries(&state(agent).join("live").join(&container.id))
+    let spoilt: Vec<_> = entries(&of(agent).join("live").join(&container.id))
         .into_iter()
         .filter(|path| name(path).starts_with("checkpoint-") || name(path) == "committed")
         .collect();
@@ -51,7 +51,7 @@ fn recover_sets_aside(agent: &Agent, spoilt: &Container) {
     let left: Vec<_> = spoilt.processes().iter().map(|process| process.command_line()).collect();
     assert!(left.is_empty(), "recover has returned, but these still run: {left:?}");
     assert!(!agent.live().contains(&spoilt.id));
-    let state = state(agent);
+    let state = of(agent);
     let aside = entries(&state).iter().any(|path| name(path).starts_with("damaged"));
     // Its supervisor, if that lives, sees its processes' end and writes a record of it.
     let recorded = entries(&state.join("ended")).iter().any(|path| name(path) == spoilt.id);
@@ -98,7 +98,7 @@ fn a_damaged_state_without_a_supervisor_is_set_aside_too() {
 fn foreign_things_among_the_containers_do_no_harm() {
     let agent = Agent::new();
     let container = lasting(&agent);
-    let live = state(&agent).join("live");
+    let live = of(&agent).join("live");
     fs::write(live.join("a-file"), "of somebody else\n").unwrap();
     symlink("/nowhere/at/all", live.join("a-link")).unwrap();
     fs::create_dir(live.join("a-directory")).unwrap();
@@ -117,7 +117,7 @@ fn foreign_things_among_the_containers_do_no_harm() {
 fn the_state_of_another_boot_is_removed() {
     let agent = Agent::new();
     let container = lasting(&agent);
-    let state = state(&agent);
+    let state = of(&agent);
     let other = state.parent().unwrap().join("0f2c1c1e-9a6f-4c0e-8f2e-3d1c5f0a7b11");
     for part in ["live", "ended"] {
         let old = other.join(part).join("old-container");
@@ -135,7 +135,7 @@ fn the_state_of_another_boot_is_removed() {
 fn what_was_answered_and_noted_is_forgotten_after_its_retention() {
     let agent = Agent::builder().flag("--answered_retention=1ms").build();
     let [noted, unnoted, unasked] = [3, 4, 5].map(|code| agent.task(&format!("{AWAIT_GO}; exit {code}")).launch());
-    let ended = state(&agent).join("ended");
+    let ended = of(&agent).join("ended");
     for container in [&noted, &unnoted, &unasked] {
         container.go();
     }
@@ -168,7 +168,7 @@ fn an_answered_record_is_kept_for_the_usual_retention() {
     let container = lasting(&agent);
     container.go();
     container.complete().assert_status(7 << 8);
-    let ended = state(&agent).join("ended").join(&container.id);
+    let ended = of(&agent).join("ended").join(&container.id);
     for _ in 0..2 {
         recover(&agent);
         assert!(ended.is_dir(), "forgotten too early");
@@ -181,7 +181,7 @@ fn an_answered_record_is_kept_for_the_usual_retention() {
 fn a_tasks_secrets_are_not_kept_after_its_end() {
     let agent = Agent::new();
     let container = agent.task(&format!("{AWAIT_GO}; exit 3")).env("PASSWORD", SECRET).launch();
-    let state = state(&agent);
+    let state = of(&agent);
     assert!(state.join("live").join(&container.id).is_dir());
     container.go();
     container.wait().assert_status(3 << 8);
