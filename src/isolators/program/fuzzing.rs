@@ -37,7 +37,11 @@ pub(crate) fn answer(data: &[u8]) {
         assert!(line.chars().count() <= 4096 && !line.contains(char::is_control));
     }
     if let Some(description) = said(Description::of(data)) {
-        assert_eq!(Description::kept(&description.to_keep()), description);
+        let kept = Description::kept(&description.to_keep());
+        assert!(CALLS.iter().all(|call| kept.has(call) == description.has(call)));
+        // In an order of its own.
+        assert_eq!(kept.controllers.len(), description.controllers.len());
+        assert_eq!(Description::kept(&kept.to_keep()), kept);
     }
 }
 
