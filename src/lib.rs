@@ -21,6 +21,9 @@ pub mod du;
 pub mod ecp;
 pub mod error;
 pub mod fetcher;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod isolator;
 pub mod isolators;
 pub mod launcher;

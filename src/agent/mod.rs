@@ -4,6 +4,8 @@
 //! processors, at least eight. Here it sees more processors than there are, and is told how many there are for tasks.
 #![forbid(unsafe_code)]
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod resources;
 
 use std::ffi::{CString, OsString};

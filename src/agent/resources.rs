@@ -86,10 +86,10 @@ fn completed(setting: &str, value: &[u8], cpus: u32) -> Result<Option<String>> {
         None => value.to_vec(),
     };
     let text = String::from_utf8(text).map_err(|_| refused("not valid UTF-8".into()))?;
-    let text = text.trim();
-    if !text.starts_with('[') {
-        return Ok(in_words(text, cpus));
+    if !text.trim_start().starts_with('[') {
+        return Ok(in_words(&text, cpus));
     }
+    let text = text.trim();
     let json: Value = serde_json::from_str(text)
         .map_err(|e| refused(format!("begins as JSON does, and is none: {e}; to add cpus it must be read")))?;
     Ok(in_json(text, &json, cpus))

@@ -7,6 +7,8 @@
 pub mod devices;
 mod dir;
 mod freezer;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod hierarchy;
 mod keyed;
 mod kill;

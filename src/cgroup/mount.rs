@@ -91,7 +91,7 @@ impl Host<'_> {
 
 /// The controller with those that it is in one v1 hierarchy with, wherever that is mounted; None if the kernel does not have
 /// it or has it disabled.
-fn hierarchy_of<'a>(proc_cgroups: &'a str, controller: &str) -> Option<Vec<&'a str>> {
+pub(super) fn hierarchy_of<'a>(proc_cgroups: &'a str, controller: &str) -> Option<Vec<&'a str>> {
     // Name, number of the hierarchy (0: v2's, or none), number of cgroups, whether it is enabled.
     let rows: Vec<(&str, &str)> = proc_cgroups
         .lines()

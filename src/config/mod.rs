@@ -16,6 +16,8 @@ mod filesystem;
 mod flags;
 mod format;
 mod found;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod hooks;
 mod in_force;
 mod limits;

@@ -20,7 +20,7 @@ impl IdRange {
     const HOSTS_OWN: u32 = 1 << 16;
 
     /// `FIRST-LAST`, both included.
-    fn parse(text: &str) -> Result<IdRange, ValueError> {
+    pub(super) fn parse(text: &str) -> Result<IdRange, ValueError> {
         let number = |text: &str| text.parse::<u32>().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()));
         let (first, last) = text.split_once('-').ok_or(ValueError::IdRange)?;
         let (first, last) = number(first).zip(number(last)).ok_or(ValueError::IdRange)?;

@@ -4,11 +4,15 @@
 mod atomic;
 mod dir;
 mod ended;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod id;
 mod lock;
 mod owner;
 mod process;
 mod scope;
+#[cfg(test)]
+mod state_laws;
 
 pub use dir::{ContainerDir, Launched, Stage};
 pub use ended::EndedDir;

@@ -23,6 +23,8 @@
 
 mod copy;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod mesos_fetcher;
 mod name;
 mod own;

@@ -7,6 +7,8 @@ mod capabilities;
 mod cgroups;
 mod disk;
 pub mod filesystem;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod hooks;
 mod namespaces;
 pub mod network;

@@ -4,6 +4,8 @@
 mod cgroups;
 mod command;
 mod environment;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod init;
 mod kill;
 mod sandbox;

@@ -76,7 +76,7 @@ pub fn account(name: Option<&str>) -> Result<Account> {
 }
 
 /// `primary` and the groups of the group file (group(5)) that list `name` as a member; None when it cannot be read.
-fn local_groups(file: &Path, name: &str, primary: Gid) -> Option<Vec<Gid>> {
+pub(super) fn local_groups(file: &Path, name: &str, primary: Gid) -> Option<Vec<Gid>> {
     let text = std::fs::read(file).ok()?;
     let mut groups = vec![primary];
     for line in String::from_utf8_lossy(&text).lines() {

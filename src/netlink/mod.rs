@@ -28,6 +28,8 @@ pub mod diag;
 mod exchange;
 pub mod filter;
 mod fq_codel;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod handle;
 pub mod link;
 mod mac;

@@ -26,6 +26,16 @@ fn read_small(path: &Path) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
+/// Whether there is a name in a stat line, in parentheses and with a space on either side: as procfs takes for granted.
+fn has_a_name(line: &[u8]) -> bool {
+    let begin = line.windows(2).position(|pair| pair == b" (");
+    let end = line.windows(2).rposition(|pair| pair == b") ");
+    let first = |wanted: u8| line.iter().position(|byte| *byte == wanted);
+    let last = |wanted: u8| line.iter().rposition(|byte| *byte == wanted);
+    // procfs goes by the first and the last of them.
+    begin.zip(end).is_some_and(|(begin, end)| begin < end && first(b'(') == Some(begin + 1) && last(b')') == Some(end))
+}
+
 /// A mounted proc file system.
 #[derive(Debug, Clone)]
 pub struct Proc {
@@ -46,7 +56,8 @@ impl Proc {
 
     /// The stat line of `pid`; None when there is no such process.
     pub fn stat(&self, pid: i32) -> Option<Stat> {
-        Stat::from_read(&read_small(&self.root.join(format!("{pid}/stat"))).ok()?[..]).ok()
+        let line = read_small(&self.root.join(format!("{pid}/stat"))).ok()?;
+        if has_a_name(&line) { Stat::from_read(&line[..]).ok() } else { None }
     }
 
     /// Whether all of the process has ended. One whose main thread alone has ended is shown as a zombie too, and runs on.
@@ -131,6 +142,16 @@ mod tests {
         fs::write(dir.path().join("7/stat"), fake).unwrap();
         let stat = Proc::at(dir.path()).stat(7).unwrap();
         assert_eq!(stat.ppid, Proc::default().stat(std::process::id() as i32).unwrap().ppid);
+    }
+
+    #[test]
+    fn what_is_no_stat_line_is_no_process() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("7")).unwrap();
+        for text in ["", "(x) S 1", "7 )x( S 1", "7 (x)", "7 (x)\u{e4} 1", "\u{e4}(x) S 1", "7 ) (", "7 (x) S 1"] {
+            fs::write(dir.path().join("7/stat"), text).unwrap();
+            assert!(Proc::at(dir.path()).stat(7).is_none(), "{text}");
+        }
     }
 
     #[test]

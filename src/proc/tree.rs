@@ -1,6 +1,7 @@
 //! The processes below a process.
 #![forbid(unsafe_code)]
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Read};
 
@@ -54,13 +55,17 @@ impl Proc {
     /// come or go meanwhile may be missed.
     pub fn tree(&self, top: i32) -> Vec<Stat> {
         let mut found: Vec<Stat> = self.stat(top).into_iter().collect();
+        // A process that is said to be below itself would be walked through for ever.
+        let mut known: HashSet<i32> = found.iter().map(|stat| stat.pid).collect();
         let mut next = 0;
         while let Some((parent, threads)) = found.get(next).map(|s| (s.pid, s.num_threads)) {
             // The usual case without listing its threads.
             let single = (threads == 1).then(|| self.children_of_thread(parent, parent)).flatten();
             for child in single.unwrap_or_else(|| self.children(parent)) {
                 // A recycled pid would be somebody else's child.
-                if let Some(stat) = self.stat(child).filter(|s| s.ppid == parent) {
+                if let Some(stat) = self.stat(child).filter(|s| s.ppid == parent)
+                    && known.insert(stat.pid)
+                {
                     found.push(stat);
                 }
             }
@@ -100,6 +105,16 @@ mod tests {
         fs::write(dir.path().join("11/task/11/children"), "12 99 ").unwrap();
         assert_eq!(pids(proc.tree(10)), [10, 11, 12]);
         assert!(proc.tree(99).is_empty());
+    }
+
+    #[test]
+    fn what_is_said_to_be_below_itself_is_walked_through_once() {
+        let dir = tempfile::tempdir().unwrap();
+        fake(dir.path(), 10, 11);
+        fake(dir.path(), 11, 10);
+        fs::write(dir.path().join("10/task/10/children"), "11 11 ").unwrap();
+        fs::write(dir.path().join("11/task/11/children"), "10 ").unwrap();
+        assert_eq!(Proc::at(dir.path()).tree(10).len(), 2);
     }
 
     #[test]

@@ -12,6 +12,8 @@ mod charge;
 mod end;
 mod fetching;
 mod filter;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod gate;
 mod gone;
 mod ids;

@@ -2,6 +2,8 @@
 //!
 //! Only calls that nix does not wrap, or that must be made between clone and exec, stand here.
 
+#[cfg(test)]
+mod allocated;
 mod attribute;
 mod bpf;
 mod child;
@@ -25,6 +27,8 @@ mod socket;
 mod timer;
 mod user_namespace;
 
+#[cfg(test)]
+pub(crate) use allocated::most_allocated;
 pub use attribute::{attribute, set_attribute};
 pub use bpf::{Instruction, attach_device_program, load_device_program};
 pub use child::{ChildStep, Wrong};

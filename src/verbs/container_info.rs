@@ -48,7 +48,7 @@ fn parse(text: &str) -> Result<ContainerInfo> {
     }
 }
 
-fn of_json(text: &str) -> Result<ContainerInfo> {
+pub(super) fn of_json(text: &str) -> Result<ContainerInfo> {
     let message = json::to_wire("mesos.ContainerInfo", text.as_bytes())?;
     // It stops where the object ends.
     serde_json::from_str::<serde_core::de::IgnoredAny>(text)

@@ -113,7 +113,7 @@ fn mark() -> Result<String> {
 }
 
 /// What a framework can put into this process's environment.
-fn untrusted(launch: &Launch) -> Untrusted {
+pub(super) fn untrusted(launch: &Launch) -> Untrusted {
     let executor = launch.executor_info.as_ref().and_then(|e| e.command.environment.as_ref());
     let task = launch.task_info.as_ref().and_then(|t| t.command.as_ref()).and_then(|c| c.environment.as_ref());
     let variables = executor.into_iter().chain(task).flat_map(|e| &e.variables);
@@ -121,7 +121,7 @@ fn untrusted(launch: &Launch) -> Untrusted {
 }
 
 /// `<work_dir>/slaves/<slave id>/...` is how the agent names sandboxes.
-fn work_dir_of(launch: &Launch) -> Option<PathBuf> {
+pub(super) fn work_dir_of(launch: &Launch) -> Option<PathBuf> {
     let slave = launch.slave_id.as_ref()?;
     let (work_dir, _) = launch.directory.as_deref()?.split_once(&format!("/slaves/{}/", slave.value))?;
     work_dir.starts_with('/').then(|| PathBuf::from(work_dir))
@@ -139,7 +139,7 @@ fn sandbox(launch: &Launch) -> Result<PathBuf> {
 }
 
 /// Where the agent keeps its own record of this run, below its work_dir. Ids that cannot be path components have none.
-fn meta_run(launch: &Launch) -> Option<String> {
+pub(super) fn meta_run(launch: &Launch) -> Option<String> {
     let executor = launch.executor_info.as_ref()?;
     let parts = [
         launch.slave_id.as_ref()?.value.as_str(),

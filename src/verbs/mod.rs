@@ -7,6 +7,8 @@ mod containers;
 mod context;
 mod destroy;
 mod format;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod launch;
 mod place;
 mod recover;

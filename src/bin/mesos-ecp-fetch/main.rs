@@ -5,6 +5,8 @@
 mod cache;
 mod error;
 mod extract;
+#[cfg(test)]
+mod fuzzing;
 mod http;
 mod order;
 mod progress;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
+use crate::config::{IdRange, PortRanges, ProjectRange};
 use proptest::prelude::*;
 
 #[test]
@@ -130,6 +131,25 @@ proptest! {
     fn a_decimal_fraction_is_exact(whole in 0..10_000_u64, thousandths in 0..1000_u64) {
         let text = format!("{whole}.{thousandths:03}secs");
         prop_assert_eq!(parse_duration(&text), Ok(Duration::from_millis(whole * 1000 + thousandths)));
+    }
+
+    #[test]
+    fn printed_ranges_read_back(
+        ports in prop::collection::vec((any::<u16>(), any::<u16>()), 1..6),
+        ids in prop::collection::vec((1..=u32::MAX, 1..=u32::MAX), 1..6),
+        (first, size) in (65536..u32::MAX - 65536, 1..65536_u32),
+    ) {
+        fn ordered<T: Ord + std::fmt::Display>((a, b): (T, T)) -> String {
+            let (first, last) = if a <= b { (a, b) } else { (b, a) };
+            format!("{first}-{last}")
+        }
+        let text = |all: Vec<String>| format!("[{}]", all.join(","));
+        let ports = text(ports.into_iter().map(ordered).collect());
+        prop_assert_eq!(PortRanges::parse_any(&ports).unwrap().to_string(), ports);
+        let ids = text(ids.into_iter().map(ordered).collect());
+        prop_assert_eq!(ProjectRange::parse(&ids).unwrap().to_string(), ids);
+        let range = IdRange { first, size };
+        prop_assert_eq!(IdRange::parse(&range.to_string()), Ok(range));
     }
 
     #[test]

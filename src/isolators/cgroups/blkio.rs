@@ -3,6 +3,8 @@
 //! The agents' messages have no fields for its statistics, so there is nothing to measure.
 #![forbid(unsafe_code)]
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod throttle;
 
 use crate::cgroup::Cgroup;

@@ -5,6 +5,8 @@
 #![forbid(unsafe_code)]
 
 mod allowed;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 
 use std::path::Path;
 

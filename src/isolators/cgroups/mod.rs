@@ -5,6 +5,8 @@ mod blkio;
 mod cpu;
 mod cpuset;
 mod devices;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod hugetlb;
 mod mem;
 mod net_cls;

@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 
 mod events;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod sample;
 mod schedule;
 

@@ -3,6 +3,8 @@
 
 mod du;
 mod figures;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod looking;
 mod quota;
 mod schedule;

@@ -2,6 +2,8 @@
 //! every list of isolators, in front.
 #![forbid(unsafe_code)]
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod linux;
 mod persistent;
 mod posix;

@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 mod cgroup;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod ipc;
 mod pid;
 mod user;

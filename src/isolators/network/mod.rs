@@ -1,6 +1,8 @@
 //! The isolators for the containers' network.
 #![forbid(unsafe_code)]
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 pub mod port_mapping;
 mod ports;
 pub mod statistics;

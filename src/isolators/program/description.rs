@@ -88,7 +88,15 @@ fn known(what: &str, list: &[String], all: &[&'static str]) -> Result<Vec<&'stat
             Error::Refused(format!("there is no {what} \"{}\"; there are {}", name.escape_default(), all.join(", ")))
         })
     };
-    list.iter().map(find).collect()
+    let mut found = Vec::with_capacity(all.len());
+    for name in list {
+        let name = find(name)?;
+        // Twice is as good as once.
+        if !found.contains(&name) {
+            found.push(name);
+        }
+    }
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@
 mod call;
 mod description;
 mod form;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod prepared;
 mod run;
 mod trust;

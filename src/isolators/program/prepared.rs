@@ -116,7 +116,7 @@ fn place(files: &[File], container: &Container<'_>) -> Result<()> {
 }
 
 /// The names of a path in the sandbox; None for any other.
-fn names(path: &str) -> Option<Vec<String>> {
+pub(super) fn names(path: &str) -> Option<Vec<String>> {
     if path.contains('\0') || path.ends_with('/') {
         return None;
     }

@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn fields(bytes: &[u8]) -> Result<Vec<Found>, Fault> {
@@ -65,4 +67,46 @@ fn groups_nest_to_a_bound() {
     assert_eq!(fields(&nested(DEPTH_LIMIT)).unwrap().len(), 1);
     assert_eq!(fault(&nested(DEPTH_LIMIT + 1)), (DEPTH_LIMIT, "groups are nested too deep"));
     assert_eq!(fault(&vec![0x0b; 1 << 20]).1, "groups are nested too deep");
+}
+
+/// As protobuf writes it.
+fn varint(mut value: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while value > 0x7f {
+        bytes.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value as u8);
+    bytes
+}
+
+proptest! {
+    #[test]
+    fn fields_are_found_where_they_were_put(
+        fields_put in prop::collection::vec((1..1_u32 << 29, 0..5_u8, any::<u64>(), prop::collection::vec(any::<u8>(), 0..200)), 0..30),
+    ) {
+        let (mut bytes, mut expected) = (Vec::new(), Vec::new());
+        for (number, kind, value, content) in fields_put {
+            let at = bytes.len();
+            let tag = |wire: u64| varint(u64::from(number) << 3 | wire);
+            let (wire, head, value) = match kind {
+                0 => (WireType::Varint, tag(0), varint(value)),
+                1 => (WireType::SixtyFour, tag(1), value.to_le_bytes().to_vec()),
+                2 => (WireType::Length, [tag(2), varint(content.len() as u64)].concat(), content),
+                3 => (WireType::ThirtyTwo, tag(5), (value as u32).to_le_bytes().to_vec()),
+                _ => (WireType::GroupStart, tag(3), [varint(8), varint(value)].concat()),
+            };
+            bytes.extend(head);
+            let start = bytes.len();
+            bytes.extend(value);
+            expected.push(Found { at, number, wire, value: start..bytes.len() });
+            if kind > 3 {
+                bytes.extend(tag(4));
+            }
+        }
+        prop_assert_eq!(fields(&bytes), Ok(expected));
+        for end in 0..bytes.len() {
+            let _ = fields(&bytes[..end]);
+        }
+    }
 }

@@ -84,7 +84,11 @@ pub fn extract(
     extract_with(archive, kind, name, sandbox, owner, limits, true)
 }
 
-fn extract_with(
+/// The same, without openat2(2) if that is false: for tests of what is done then.
+///
+/// # Errors
+/// As [`extract`].
+pub fn extract_with(
     mut archive: &File,
     kind: Kind,
     name: &str,

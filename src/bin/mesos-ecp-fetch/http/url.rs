@@ -60,8 +60,7 @@ impl Url {
             None | Some("") => None,
             Some(port) => Some(port.parse().map_err(|_| "its port is no number up to 65535")?),
         };
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._[]:".contains(&byte);
-        if host.is_empty() || !host.bytes().all(plain) {
+        if !is_host(host) {
             return Err("it names no host (names that are not ASCII have to be written in punycode)");
         }
         let slash = if target.starts_with('/') { "" } else { "/" };
@@ -157,6 +156,15 @@ impl fmt::Display for Url {
             _ => f.write_str(&self.request()),
         }
     }
+}
+
+/// A name, or an address, which is in brackets if it has colons: else the last part of it would be read as a port elsewhere.
+fn is_host(host: &str) -> bool {
+    let (text, others) = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => (address, &b".:"[..]),
+        None => (host, &b"-._"[..]),
+    };
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || others.contains(&byte))
 }
 
 /// Resolves `.` and `..` in the path of a target.

@@ -4,6 +4,8 @@
 mod counters;
 mod events;
 mod figures;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod limits;
 mod oom;
 mod statistics;

@@ -40,12 +40,19 @@ impl Schedule {
     }
 }
 
+/// More than any kernel has (CONFIG_NR_CPUS); a few characters could name four thousand millions.
+const MOST_PROCESSORS: usize = 1 << 16;
+
 /// The numbers in a list as `0-3,8` (kernel document admin-guide/cputopology); None for anything else.
 pub(super) fn processors(list: &str) -> Option<Vec<u32>> {
     let mut numbers = Vec::new();
     for part in list.split(',') {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
-        numbers.extend(first.parse::<u32>().ok()?..=last.parse().ok()?);
+        let mut range = first.parse::<u32>().ok()?..=last.parse::<u32>().ok()?;
+        numbers.extend(range.by_ref().take(MOST_PROCESSORS - numbers.len()));
+        if range.next().is_some() {
+            return None;
+        }
     }
     Some(numbers)
 }
@@ -72,5 +79,8 @@ mod tests {
         assert_eq!(processors("0"), Some(vec![0]));
         assert_eq!(processors(""), None);
         assert_eq!(processors("0-x"), None);
+        assert_eq!(processors("0-65535").map(|all| all.len()), Some(65536));
+        assert_eq!(processors("0-65536"), None);
+        assert_eq!(processors("0-4294967295,0-4294967295"), None);
     }
 }

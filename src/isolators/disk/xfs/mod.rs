@@ -5,6 +5,8 @@
 #![forbid(unsafe_code)]
 
 mod facts;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod mark;
 mod project;
 mod settled;

@@ -8,6 +8,8 @@
 
 mod directory;
 mod facts;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod join;
 mod owner;
 mod sandbox;

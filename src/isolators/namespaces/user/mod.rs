@@ -5,6 +5,8 @@
 //! limits) is done by the first process before it enters the namespace.
 #![forbid(unsafe_code)]
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod host;
 mod maps;
 

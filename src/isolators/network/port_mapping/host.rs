@@ -275,7 +275,7 @@ fn check_against(text: &str, ephemeral: &[Ports]) -> Result<()> {
     }
 }
 
-fn own_range(text: &str) -> Option<Ports> {
+pub(super) fn own_range(text: &str) -> Option<Ports> {
     let mut words = text.split_whitespace().map(str::parse::<u16>);
     Some(words.next()?.ok()?..=words.next()?.ok()?)
 }

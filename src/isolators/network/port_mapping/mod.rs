@@ -18,6 +18,8 @@ mod connect;
 mod facts;
 mod filters;
 mod flows;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod handles;
 mod host;
 mod inside;

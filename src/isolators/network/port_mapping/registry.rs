@@ -298,7 +298,7 @@ fn own_directory(path: &Path) -> Result<()> {
     }
 }
 
-fn read(path: &Path) -> Result<Registry> {
+pub(super) fn read(path: &Path) -> Result<Registry> {
     let damaged = |why: &str| {
         Error::Refused(format!(
             "{} cannot be understood ({why}): remove it, and destroy all containers with network/port_mapping; until they are gone \
@@ -318,6 +318,8 @@ fn read(path: &Path) -> Result<Registry> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
     use super::*;
 
     fn entry(number: u32) -> Entry {
@@ -362,6 +364,43 @@ mod tests {
         assert!(Locked::take_at(&root, "1").unwrap_err().to_string().contains("cannot be understood"));
         fs::write(root.join("1").join(FILE), "").unwrap();
         assert!(Locked::take_at(&root, "1").unwrap_err().to_string().contains("it is empty"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(50) })]
+
+        #[test]
+        fn any_registry_is_read_as_it_was_saved(
+            texts: [String; 5],
+            (place, first, last, address, since) in any::<(u32, u32, u32, u32, u64)>(),
+            (mac, flow, pid, made) in any::<(Vec<u8>, Option<u32>, Option<u32>, bool)>(),
+        ) {
+            let range = Range { first, last };
+            let [container, state, link, eth0, lo] = texts;
+            let setting = Setting { name: container.clone(), value: state.clone() };
+            let host = Before {
+                eth0: eth0.clone(),
+                lo: lo.clone(),
+                eth0_ingress_made: made,
+                lo_ingress_made: !made,
+                mac: mac.clone(),
+                mtu: first,
+                settings: vec![setting],
+                flows_made: made,
+                attach_again: !made,
+            };
+            let entry = Entry {
+                container, state, link, place, ephemeral: range, ports: vec![range; 2], address, mac, flow, pid, eth0, lo, since,
+            };
+            let dir = tempfile::tempdir().unwrap();
+            let mut locked = Locked::take_at(dir.path(), "1").unwrap();
+            locked.registry = Registry { host: Some(host), containers: vec![entry; 3] };
+            locked.save().unwrap();
+            let saved = locked.registry.clone();
+            drop(locked);
+            prop_assert_eq!(Locked::take_at(dir.path(), "1").unwrap().registry, saved);
+            prop_assert!(range.ports().is_empty() || u32::from(*range.ports().end()) == last);
+        }
     }
 
     #[test]

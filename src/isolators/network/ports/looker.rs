@@ -24,10 +24,10 @@ pub(super) struct Looker {
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct Report {
+pub(super) struct Report {
     /// [`PortSet::bytes`].
     #[prost(bytes = "vec", required, tag = "1")]
-    ports: Vec<u8>,
+    pub(super) ports: Vec<u8>,
     #[prost(uint64, required, tag = "2")]
     unreadable: u64,
     /// Why nothing is known.

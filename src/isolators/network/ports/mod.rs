@@ -4,6 +4,8 @@
 //! [`looker`]. Nothing is remembered but the rules, and so nothing is to be cleaned up or recovered.
 #![forbid(unsafe_code)]
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod listeners;
 mod looker;
 mod looking;

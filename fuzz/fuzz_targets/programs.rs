@@ -1,0 +1,4 @@
+//! A program isolator's answers. What must hold: `src/fuzzing`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| mesos_ecp::fuzzing::programs(data));

@@ -1,0 +1,4 @@
+//! What is to be fetched. What must hold: `src/fuzzing`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| mesos_ecp::fuzzing::uris(data));

@@ -1,0 +1,4 @@
+//! Flags and variables. What must hold: `src/fuzzing`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| mesos_ecp::fuzzing::values(data));

@@ -1,0 +1,4 @@
+//! See `persistent`.
+#![forbid(unsafe_code)]
+
+pub(crate) use super::persistent::fuzzing::kept;
