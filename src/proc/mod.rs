@@ -26,8 +26,10 @@ fn read_small(path: &Path) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// Whether there is a name in a stat line, in parentheses and with a space on either side: as procfs takes for granted.
+/// Whether there is a name in a stat line, in parentheses and with a space on either side, and something behind it: as procfs takes
+/// for granted.
 fn has_a_name(line: &[u8]) -> bool {
+    let line = line.trim_ascii_end();
     let begin = line.windows(2).position(|pair| pair == b" (");
     let end = line.windows(2).rposition(|pair| pair == b") ");
     let first = |wanted: u8| line.iter().position(|byte| *byte == wanted);
@@ -148,7 +150,9 @@ mod tests {
     fn what_is_no_stat_line_is_no_process() {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("7")).unwrap();
-        for text in ["", "(x) S 1", "7 )x( S 1", "7 (x)", "7 (x)\u{e4} 1", "\u{e4}(x) S 1", "7 ) (", "7 (x) S 1"] {
+        for text in
+            ["", "(x) S 1", "7 )x( S 1", "7 (x)", "7 (x)\u{e4} 1", "\u{e4}(x) S 1", "7 ) (", "7 (x) ", "7 (x) S 1"]
+        {
             fs::write(dir.path().join("7/stat"), text).unwrap();
             assert!(Proc::at(dir.path()).stat(7).is_none(), "{text}");
         }
