@@ -31,11 +31,13 @@ impl<'a> Container<'a> {
     /// Notes that it was launched.
     pub fn remember(&self) {
         self.agent.known.lock().unwrap().insert(self.id.clone(), self.known.clone());
+        self.agent.polls.iter().for_each(|polls| polls.begin(self.agent, &self.id, &self.known));
     }
 
     /// Notes that it has ended, as the agent does some time after `wait` has answered.
     pub fn note_end(&self) {
         self.agent.known.lock().unwrap().remove(&self.id);
+        self.agent.note_ended(&self.id);
         if let Some(meta) = &self.known.meta {
             fs::write(meta.join("executor.sentinel"), "").unwrap();
         }
@@ -72,7 +74,8 @@ impl<'a> Container<'a> {
     /// Changes the resources.
     #[track_caller]
     pub fn update(&self, resources: &[(&str, f64)]) -> Output {
-        let resources: Vec<_> = resources.iter().map(|(name, value)| scalar(name, *value)).collect();
+        let figure = |name, value| if name == "cpus" { self.agent.profile.figure(value) } else { value };
+        let resources: Vec<_> = resources.iter().map(|(name, value)| scalar(name, figure(*name, *value))).collect();
         self.invoke("update").record(update(&self.id, &resources).record()).run().ok()
     }
 
