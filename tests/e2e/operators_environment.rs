@@ -13,14 +13,14 @@ fn agent() -> Builder {
 
 /// The releases: from 0.23 on the operator's value is in the launch's environment, before that the task's.
 #[derive(Clone, Copy, Debug)]
-enum Wins {
+pub enum Wins {
     Operator,
     Task,
 }
 
 impl Wins {
     /// The release of this run if it is of this kind, else another.
-    fn profile(self) -> &'static Profile {
+    pub fn profile(self) -> &'static Profile {
         let of_this_kind = |profile: &&Profile| profile.overlays_task == matches!(self, Wins::Task);
         let run = Profile::of_this_run();
         if of_this_kind(&run) {

@@ -98,8 +98,12 @@ fn a_termination_is_read_as_its_release_does() {
     // And one for the older ones: a limit that the newer ones do not see.
     let older = Message::new().bool(1, true).bytes(2, "m").varint(3, 9);
     assert_eq!((old(&older), new(&older)), (Ok(Some(8)), Ok(None)));
-    let fails = std::panic::catch_unwind(|| Termination::of(&older, Endings::Killed));
-    assert!(fails.is_err(), "other releases were forgotten");
+    for endings in [Endings::Killed, Endings::Reasons] {
+        let fails = std::panic::catch_unwind(|| Termination::of(&older, endings));
+        assert!(fails.is_err(), "other releases were forgotten");
+    }
+    Termination::of(&full, Endings::Killed).assert_limit(20);
+    Termination::of(&full, Endings::Reasons).assert_limit(20);
     assert!(new(&full.clone().varint(4, 2)).is_err(), "a failure would be passed off as a success");
 }
 

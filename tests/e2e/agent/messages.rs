@@ -115,6 +115,8 @@ pub struct Termination {
     pub reasons: Vec<u64>,
     /// The reason that the agent reports for a limit, if it sees that one was enforced.
     pub reported: Option<u64>,
+    /// How that agent reads it.
+    pub endings: Endings,
 }
 
 /// `TASK_FAILED`.
@@ -131,6 +133,7 @@ impl Termination {
         let reasons = message.0.iter().filter(|(number, _)| *number == 5);
         let termination = Self {
             reported,
+            endings,
             killed: message.get_varint(1).expect("Termination.killed is required by agents up to 0.25") != 0,
             message: message.get_text(2).expect("Termination.message is required by agents up to 0.25"),
             status: message.get_varint(3).map(|status| {
@@ -146,7 +149,8 @@ impl Termination {
                 .collect(),
         };
         for others in [Endings::Killed, Endings::Reasons] {
-            let seen = Self::reported(message, others).unwrap_or_else(|missing| panic!("no answer to others: {missing}"));
+            let seen =
+                Self::reported(message, others).unwrap_or_else(|missing| panic!("no answer to others: {missing}"));
             assert_eq!(seen.is_some(), reported.is_some(), "{termination:?} means something else to others");
         }
         termination
@@ -176,6 +180,15 @@ impl Termination {
         assert_eq!(self.status, Some(status), "{self:?}");
         assert_eq!((self.killed, self.state, self.reasons.len()), (false, None, 0), "{self:?}");
         assert_eq!(self.message, "Executor terminated");
+    }
+
+    /// Fails the test unless this is the end of a container that this limit was enforced on, and the agent will say so: those up to
+    /// 0.25 call every limit that of memory.
+    #[track_caller]
+    pub fn assert_limit(&self, reason: u64) {
+        assert_eq!((self.killed, self.state, self.reasons.as_slice()), (true, Some(FAILED), &[reason][..]), "{self:?}");
+        let reported = if self.endings == Endings::Killed { MEMORY_LIMIT } else { reason };
+        assert_eq!(self.reported, Some(reported), "{self:?}");
     }
 
     /// Fails the test unless this says that nobody knows how the container ended.

@@ -172,6 +172,12 @@ impl Profile {
         if self.plain_sums { (cpus + 0.1) - 0.1 } else { cpus }
     }
 
+    /// The whole `parts` that `cpus` are, after an update to them: those of a figure that is a little less are one fewer, for the
+    /// fraction is cut off (as by the agent's own isolators).
+    pub fn whole(&self, cpus: f64, parts: u64) -> u64 {
+        if self.figure(cpus) < cpus { parts - 1 } else { parts }
+    }
+
     /// What is left of `cpus` without `part` of it.
     pub fn difference(&self, cpus: f64, part: f64) -> f64 {
         let left = cpus - part;

@@ -113,7 +113,7 @@ fn a_watch_ends_the_container_with_its_message() {
     isolator(&agent, "limit", &format!("watch) sleep 0.3; cat {breach} ;;"));
     let container = launch(&agent, "setsid sleep 1000 & sleep 1000");
     let end = container.complete();
-    assert_eq!((end.killed, end.state, &end.reasons[..]), (true, Some(3), &[19][..]), "{end:?}");
+    end.assert_limit(19);
     assert_eq!((end.message.as_str(), end.status), ("Too many cats: 3 of 2", Some(9)));
     agent.assert_nothing_left();
 }
