@@ -1,6 +1,7 @@
 //! A launched container and what the agent asks about it.
 
 use std::fs;
+use std::os::unix::fs::chown;
 use std::path::PathBuf;
 
 use super::messages::{Statistics, Termination, scalar, update};
@@ -129,7 +130,14 @@ impl<'a> Container<'a> {
 
     /// Tells a task that waits for the file `go` to go on.
     pub fn go(&self) {
-        fs::write(self.path("go"), "").unwrap();
+        let Some((uid, gid)) = self.agent.account else {
+            return fs::write(self.path("go"), "").unwrap();
+        };
+        // What is root's an agent without root could not give away, before its next call.
+        let made = self.agent.path(&format!("go-{}", self.id));
+        fs::write(&made, "").unwrap();
+        chown(&made, Some(uid), Some(gid)).unwrap();
+        fs::rename(made, self.path("go")).unwrap();
     }
 
     /// Its processes: those that carry its id in their environment.

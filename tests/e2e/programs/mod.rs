@@ -54,7 +54,9 @@ fn calls(agent: &Agent) -> Vec<String> {
 
 #[test]
 fn programs_are_called_in_order_and_cleaned_up_in_reverse() {
-    let agent = agent_with("program/one,posix/cpu,program/two");
+    let agent = Agent::builder().flag("--isolation=program/one,posix/cpu,program/two");
+    let agent = agent.asks_only_when_told("its calls are counted").build();
+    fs::write(agent.path("calls"), "").unwrap();
     isolator(&agent, "one", "");
     isolator(&agent, "two", "");
     let container = launch(&agent, &format!("{AWAIT_GO}; exit 3"));
