@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::agent::{Agent, Builder, Output, need_root};
+use crate::operators_environment::Wins;
 use crate::refusals::assert_says;
 
 /// A file outside of the agents' own directories, which are made with them.
@@ -172,22 +173,26 @@ fn what_is_wrong_in_it_is_named_with_its_place() {
 #[test]
 fn a_task_cannot_name_another_file() {
     let (operators, tasks) = (File::new("isolation = 'posix/cpu'"), File::new("isolation = 'posix/cpu,posix/mem'"));
-    let agent = Agent::builder().no_config_flag().env("MESOS_ECP_CONFIG", operators.name()).build();
+    let agent = |wins: Wins| {
+        let agent = Agent::builder().no_config_flag().env("MESOS_ECP_CONFIG", operators.name());
+        agent.profile(wins.profile()).build()
+    };
     // Agents before 0.23. With the operator's own value nobody can tell whose it is.
+    let tasks_wins = agent(Wins::Task);
     for value in [tasks.name(), operators.name(), "none", ""] {
-        let task = agent.task("touch ran").env("MESOS_ECP_CONFIG", value).agent_env("MESOS_ECP_CONFIG", value);
+        let task = tasks_wins.task("touch ran").env("MESOS_ECP_CONFIG", value);
         assert_says(&task.refused(), &["MESOS_ECP_CONFIG", "command line"]);
     }
     // Later ones: the operator's wins.
-    let container = agent.task("sleep 1000").env("MESOS_ECP_CONFIG", tasks.name()).launch();
+    let operators_wins = agent(Wins::Operator);
+    let container = operators_wins.task("sleep 1000").env("MESOS_ECP_CONFIG", tasks.name()).launch();
     assert_eq!(container.usage().mem_rss_bytes(), None);
     container.destroy();
     // Named on the command line it cannot be replaced, nor can what it says.
-    let agent = operators.builder().build();
+    let agent = operators.builder().profile(Wins::Task.profile()).build();
     let overlay = [("MESOS_ECP_CONFIG", tasks.name()), ("MESOS_ECP_ISOLATION", "posix/cpu,posix/mem")];
     let task = agent.task("sleep 1000");
-    let task = overlay.iter().fold(task, |task, (name, value)| task.env(name, value).agent_env(name, value));
-    let container = task.launch();
+    let container = overlay.iter().fold(task, |task, (name, value)| task.env(name, value)).launch();
     assert_eq!(container.usage().mem_rss_bytes(), None);
     container.destroy();
     agent.assert_nothing_left();

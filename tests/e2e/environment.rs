@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use crate::agent::messages::uri;
-use crate::agent::{Agent, Container, SLAVE, Task};
+use crate::agent::{Agent, Container, Profile, SLAVE_PID};
 
 /// What a task runs to show its environment.
 const SHOW: &str = "env > environment";
@@ -54,16 +54,25 @@ fn what_executors_need_is_kept() {
     ];
     let agent = kept.iter().fold(Agent::builder(), |agent, (name, value)| agent.env(name, value)).build();
     let environment = environment_of(&agent.task(SHOW).launch());
+    // Up to 0.22 what the agent makes for the launch counts, from 0.23 on what it has itself.
+    let made: BTreeMap<_, _> = agent.profile.launch_variables(true).into_iter().collect();
+    let wins = agent.profile.own_environment_wins;
     for (name, value) in kept {
+        assert_has(&environment, name, made.get(name).filter(|_| !wins).map_or(value, String::as_str));
+    }
+    for (name, value) in made.iter().filter(|(name, _)| !kept.iter().any(|(kept, _)| kept == name)) {
+        if name == "LIBPROCESS_PORT" {
+            continue;
+        }
         assert_has(&environment, name, value);
     }
     assert_has(&environment, "LIBPROCESS_IP", "127.0.0.1");
-    assert_has(&environment, "MESOS_AGENT_ENDPOINT", "127.0.0.1:5051");
-    assert_has(&environment, "MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", "5secs");
     assert_has(&environment, "MESOS_RECOVERY_TIMEOUT", "15mins");
-    assert_has(&environment, "MESOS_SUBSCRIPTION_BACKOFF_MAX", "2secs");
     assert_has(&environment, "MESOS_CHECKPOINT", "1");
-    assert_has(&environment, "MESOS_SLAVE_PID", "slave(1)@127.0.0.1:5051");
+    assert_has(&environment, "MESOS_SLAVE_PID", SLAVE_PID);
+    for name in ["MESOS_AGENT_ENDPOINT", "MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", "MESOS_SUBSCRIPTION_BACKOFF_MAX"] {
+        assert_eq!(environment.contains_key(name), made.contains_key(name), "{name}: {environment:?}");
+    }
     assert_has(&environment, "MESOS_LIBEXEC_DIRECTORY", agent.libexec.to_str().unwrap());
 }
 
@@ -104,16 +113,18 @@ fn of_a_name_that_stands_twice_the_last_value_counts() {
     assert_has(&environment, "TWICE", "last");
 }
 
-/// Sets a variable as agents of 0.22 do: the task's value is in the record and has replaced the agent's.
-fn overlaid<'a>(task: Task<'a>, name: &str, value: &str) -> Task<'a> {
-    task.env(name, value).agent_env(name, value)
+/// An agent of those that lay a task's environment over that of the launch: its value has replaced the agent's. They ask for
+/// usage of themselves, too.
+fn overlaying() -> Agent {
+    let run = Profile::of_this_run();
+    Agent::builder().profile(if run.overlays_task { run } else { Profile::named("0.22") }).build()
 }
 
 #[test]
 fn a_framework_cannot_configure_the_program() {
-    let agent = Agent::new();
-    let task = overlaid(agent.task("exit 5"), "MESOS_ECP_ISOLATION", "no/such/isolator");
-    let task = overlaid(task, "MESOS_ECP_RUNTIME_DIR", "/nonexistent");
+    let agent = overlaying();
+    let task = agent.task("exit 5").env("MESOS_ECP_ISOLATION", "no/such/isolator");
+    let task = task.env("MESOS_ECP_RUNTIME_DIR", "/nonexistent");
     let (container, output) = task.launch_with_output();
     for name in ["MESOS_ECP_ISOLATION", "MESOS_ECP_RUNTIME_DIR"] {
         let warned = |line: &str| line.starts_with("mesos-ecp: launch: warning: ") && line.contains(name);
@@ -121,7 +132,7 @@ fn a_framework_cannot_configure_the_program() {
     }
     container.complete().assert_status(5 << 8);
     // The operator may have set that one by the environment, and then the default is not where the other verbs look.
-    let reason = overlaid(agent.task("exit 5"), "MESOS_ECP_WORK_DIR", "/nonexistent").refused();
+    let reason = agent.task("exit 5").env("MESOS_ECP_WORK_DIR", "/nonexistent").refused();
     assert!(reason.contains("MESOS_ECP_WORK_DIR") && reason.contains("on the command line"), "{reason}");
 }
 
@@ -141,16 +152,16 @@ fn facts_from_the_record_beat_those_of_the_environment() {
     for name in &lies {
         assert_ne!(environment.get(name).map(String::as_str), Some("/a/lie"), "{name}");
     }
-    assert_has(&environment, "MESOS_SLAVE_ID", SLAVE);
+    assert_has(&environment, "MESOS_SLAVE_ID", &agent.profile.slave());
     assert_has(&environment, "MESOS_EXECUTOR_ID", "e2e");
 }
 
 #[test]
 fn a_framework_cannot_move_its_container_out_of_the_agents_sight() {
-    let agent = Agent::new();
+    let agent = overlaying();
     let elsewhere = agent.path("elsewhere");
     fs::create_dir(&elsewhere).unwrap();
-    let task = overlaid(agent.task("sleep 1000"), "MESOS_WORK_DIRECTORY", elsewhere.to_str().unwrap());
+    let task = agent.task("sleep 1000").env("MESOS_WORK_DIRECTORY", elsewhere.to_str().unwrap());
     let container = task.launch();
     assert_eq!(agent.containers(), [container.id.as_str()]);
     container.destroy();
@@ -159,14 +170,14 @@ fn a_framework_cannot_move_its_container_out_of_the_agents_sight() {
 
 #[test]
 fn a_framework_cannot_slip_in_programs_by_its_path() {
-    let agent = Agent::new();
+    let agent = overlaying();
     let mark = agent.path("mark");
     for name in ["sh", "tar", "gzip", "unzip", "curl", "wget", "cp", "chown", "chmod", "id", "hadoop"] {
         agent.helper(name, &format!("echo $0 >> {}", mark.display()));
     }
     fs::write(agent.path("plain.txt"), "text\n").unwrap();
     let task = agent.program("/bin/cat", &["cat", "plain.txt"]).uri(uri(agent.path("plain.txt").to_str().unwrap()));
-    let container = overlaid(task, "PATH", agent.libexec.to_str().unwrap()).launch();
+    let container = task.env("PATH", agent.libexec.to_str().unwrap()).launch();
     container.complete().assert_status(0);
     assert_eq!(container.file("stdout"), "text\n");
     assert!(!mark.exists(), "started by the framework's PATH: {}", fs::read_to_string(&mark).unwrap());

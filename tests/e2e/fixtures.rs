@@ -7,7 +7,7 @@ use crate::agent::container::AWAIT_GO;
 use crate::agent::fixture::{Fixture, documented};
 use crate::agent::messages::edit_command;
 use crate::agent::wire::Message;
-use crate::agent::{Agent, Container, eventually, need_root};
+use crate::agent::{Agent, Container, Profile, eventually, need_root};
 
 /// A stand-in for mesos-executor: writes, waits until the test lets it go, and ends with this code.
 fn executor(agent: &Agent, code: i32) {
@@ -18,7 +18,7 @@ fn executor(agent: &Agent, code: i32) {
 /// Launches what was captured and makes all the captured calls about it, the last usage after its end.
 fn play(name: &str, check: impl Fn(&Container)) {
     for fixture in Fixture::all(name) {
-        let agent = Agent::new();
+        let agent = fixture.agent().build();
         executor(&agent, 3);
         let container = fixture.task(&agent).launch();
         let wait = fixture.call(&agent, &container, "wait", 0).unwrap().spawn();
@@ -62,9 +62,10 @@ fn command_tasks_of_all_releases_run_to_their_end() {
 #[test]
 fn the_arguments_of_newer_agents_reach_the_executor() {
     need_root!();
-    let agent = Agent::new();
+    let fixture = Fixture::find("1.0.4", "command").unwrap();
+    let agent = fixture.agent().build();
     executor(&agent, 0);
-    let container = Fixture::find("1.0.4", "command").unwrap().task(&agent).launch();
+    let container = fixture.task(&agent).launch();
     assert_eq!(container.line("stdout"), format!("out --launcher_dir={}", agent.libexec.display()));
     container.go();
     container.complete().assert_status(0);
@@ -96,7 +97,7 @@ fn a_task_of_a_quarter_of_a_megabyte_runs_to_its_end() {
 fn custom_executors_of_all_releases_run_their_own_command() {
     need_root!();
     for fixture in Fixture::all("custom-executor") {
-        let agent = Agent::new();
+        let agent = fixture.agent().build();
         let container = fixture.task(&agent).launch();
         let wait = fixture.call(&agent, &container, "wait", 0).unwrap().spawn();
         fixture.calls(&agent, &container, "usage", 0);
@@ -110,9 +111,9 @@ fn custom_executors_of_all_releases_run_their_own_command() {
 #[test]
 fn network_infos_are_warned_about() {
     need_root!();
-    let agent = Agent::new();
-    executor(&agent, 0);
     let fixture = Fixture::find("0.28.2", "network-info").unwrap();
+    let agent = fixture.agent().build();
+    executor(&agent, 0);
     let (container, output) = fixture.task(&agent).launch_with_output();
     let warned = |line: &str| line.starts_with("mesos-ecp: launch: warning: ") && line.contains("network");
     assert!(output.stderr.lines().any(warned), "no warning: {}", output.stderr);
@@ -124,7 +125,7 @@ fn network_infos_are_warned_about() {
 /// Launches what cannot be done, with a command that would leave a mark if it ran.
 fn refuse(name: &str, says: &str) {
     for fixture in Fixture::all(name) {
-        let agent = Agent::new();
+        let agent = fixture.agent().build();
         let mark = agent.path("mark");
         agent.helper("mesos-executor", &format!("touch {}", mark.display()));
         let reason = fixture.task(&agent).refused();
@@ -155,7 +156,7 @@ fn volumes_are_refused() {
 fn an_executor_that_never_registers_is_destroyed() {
     need_root!();
     for fixture in Fixture::all("executor-never-registers") {
-        let agent = Agent::new();
+        let agent = fixture.agent().build();
         let hang = |launch: &mut _| edit_command(launch, |command| command.set_text(3, "sleep 1000"));
         let container = fixture.task(&agent).edit(hang).launch();
         let wait = fixture.call(&agent, &container, "wait", 0).unwrap().spawn();
@@ -171,9 +172,9 @@ fn an_executor_that_never_registers_is_destroyed() {
 #[test]
 fn a_task_outlives_its_agent() {
     need_root!();
-    let agent = Agent::new();
-    executor(&agent, 3);
     let fixture = Fixture::find("1.0.4", "recovery").unwrap();
+    let agent = fixture.agent().build();
+    executor(&agent, 3);
     let container = fixture.task(&agent).launch();
     let wait = fixture.call(&agent, &container, "wait", 0).unwrap().spawn();
     fixture.calls(&agent, &container, "update", 0);
@@ -192,7 +193,7 @@ fn a_task_outlives_its_agent() {
 fn uris_are_fetched_before_the_executor_starts() {
     need_root!();
     for fixture in Fixture::all("uris") {
-        let agent = Agent::new();
+        let agent = fixture.agent().build();
         let artifacts = artifacts(&agent);
         fetch_and_run(&agent, &fixture, &artifacts);
     }
@@ -202,18 +203,15 @@ fn uris_are_fetched_before_the_executor_starts() {
 fn uris_are_fetched_by_the_agents_fetcher_where_ours_is_not_installed() {
     need_root!();
     for fixture in Fixture::all("uris") {
-        let agent = Agent::builder().own_fetcher(false).build();
+        let agent = fixture.agent().own_fetcher(false).build();
         let artifacts = artifacts(&agent);
         // The program fetches some of them itself; the helper does what it is asked for.
         let from = artifacts.display();
-        let fetch = format!(
-            "asked=\"$MESOS_FETCHER_INFO $MESOS_EXECUTOR_URIS\"
-            case $asked in *{from}/hello.tar.gz*) tar xzf {from}/hello.tar.gz ;; esac"
-        );
+        let fetch = format!("case $asked in *{from}/hello.tar.gz*) tar xzf {from}/hello.tar.gz ;; esac");
         agent.fetcher(&format!("env >> {}\n{fetch}", agent.path("fetcher.log").display()));
         fetch_and_run(&agent, &fixture, &artifacts);
         let environment = fs::read_to_string(agent.path("fetcher.log")).unwrap();
-        check_fetcher_environment(&environment, artifacts.to_str().unwrap());
+        check_fetcher_environment(&environment, fixture.profile, artifacts.to_str().unwrap());
     }
 }
 
@@ -251,11 +249,11 @@ fn archive(directory: &Path) {
     fs::remove_file(directory.join("hello.txt")).unwrap();
 }
 
-/// The fetcher got what it fetches in one of the releases' ways, and none of the agent's own settings.
-fn check_fetcher_environment(environment: &str, artifacts: &str) {
-    assert!(environment.contains(&format!("{artifacts}/hello.tar.gz")), "{environment}");
+/// The fetcher got what it fetches in its release's way, and none of the agent's own settings.
+fn check_fetcher_environment(environment: &str, profile: &Profile, artifacts: &str) {
     let with = |prefix: &str| environment.lines().find(|line| line.starts_with(prefix));
-    assert!(with("MESOS_FETCHER_INFO=").or(with("MESOS_EXECUTOR_URIS=")).is_some(), "{environment}");
+    let told = with(&format!("{}=", profile.fetching.variable()));
+    assert!(told.is_some_and(|told| told.contains(&format!("{artifacts}/hello.tar.gz"))), "{environment}");
     assert_eq!(with("LIBPROCESS_PORT=5051"), None, "the agent's port was passed on");
     assert_eq!(with("MESOS_ECP_"), None);
 }

@@ -163,9 +163,11 @@ fn a_container_without_an_executor_is_refused() {
 #[test]
 fn the_command_of_the_task_is_not_run_in_place_of_the_executor() {
     need_root!();
-    let agent = Agent::new();
-    agent.helper("mesos-executor", "echo executor");
-    let container = Fixture::find("0.28.2", "command").unwrap().task(&agent).launch();
-    container.complete().assert_status(0);
-    assert_eq!(container.file("stdout"), "executor\n");
+    for fixture in Fixture::all("command") {
+        let agent = fixture.agent().build();
+        agent.helper("mesos-executor", "echo executor");
+        let container = fixture.task(&agent).launch();
+        container.complete().assert_status(0);
+        assert_eq!(container.file("stdout"), "executor\n");
+    }
 }

@@ -44,6 +44,7 @@ mod records;
 mod recovery;
 mod refusals;
 mod refused_fields;
+mod releases;
 mod resources;
 mod rights;
 mod run;

@@ -2,7 +2,7 @@
 
 use crate::agent::messages::{id, scalar};
 use crate::agent::wire::{Message, Value};
-use crate::agent::{Agent, Output, SLAVE, Task};
+use crate::agent::{Agent, Output, Profile, Task};
 use crate::refusals::assert_says;
 
 /// Launches a command that would leave a mark, with the record changed, which must be refused.
@@ -33,7 +33,8 @@ fn set(message: &mut Message, number: u32, value: &Message) {
 
 /// A `TaskInfo` with this field beside the required ones.
 fn task_info(number: u32, value: &Message) -> Message {
-    let required = Message::new().bytes(1, "e2e").message(2, &id("e2e")).message(3, &id(SLAVE));
+    let required =
+        Message::new().bytes(1, "e2e").message(2, &id("e2e")).message(3, &id(&Profile::of_this_run().slave()));
     required.message(4, &scalar("cpus", 0.5)).message(number, value)
 }
 

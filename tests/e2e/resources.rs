@@ -9,7 +9,7 @@ use crate::agent::{Agent, need_root};
 fn resources_are_not_added_twice() {
     need_root!();
     for fixture in Fixture::all("command") {
-        let agent = Agent::new();
+        let agent = fixture.agent().build();
         agent.helper("mesos-executor", "sleep 1000");
         let container = fixture.task(&agent).launch();
         let assert_limits = |cpus: f64, megabytes: u64| {

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use crate::agent::Agent;
 use crate::agent::fixture;
 use crate::agent::messages::{Launch, Termination, id, uri};
+use crate::agent::profile::Endings;
 use crate::agent::wire::{Message, Value, framed};
+use crate::agent::{Agent, Profile, eventually};
 
 fn records(below: &Path, found: &mut Vec<std::path::PathBuf>) {
     for entry in std::fs::read_dir(below).unwrap().flatten() {
@@ -42,8 +43,11 @@ fn a_launch_built_here_has_the_shape_of_a_captured_one() {
         directory: "/d".into(),
         user: Some("u".into()),
         checkpoint: true,
+        name: "n".into(),
+        source: "s".into(),
         command: "exit 1".into(),
-        arguments: None,
+        shell: Some(true),
+        arguments: Vec::new(),
         environment: vec![("NAME".into(), "value".into())],
         uris: vec![uri("/a")],
         resources: Vec::new(),
@@ -76,8 +80,31 @@ fn all_kinds_of_values_are_read_back() {
 #[test]
 fn a_negative_status_is_read_with_its_sign() {
     let message = Message::new().bool(1, false).bytes(2, "m").varint(3, -1_i64 as u64).varint(5, 8).varint(5, 19);
-    let termination = Termination::of(&message);
+    let termination = Termination::of(&message, Endings::Reasons);
     assert_eq!((termination.status, termination.reasons), (Some(-1), vec![8, 19]));
+}
+
+#[test]
+fn a_termination_is_read_as_its_release_does() {
+    let old = |message: &Message| Termination::reported(message, Endings::Killed);
+    let new = |message: &Message| Termination::reported(message, Endings::Reasons);
+    let full = Message::new().bool(1, true).bytes(2, "m").varint(3, 9).varint(4, 3).varint(5, 20);
+    assert_eq!((old(&full), new(&full)), (Ok(Some(8)), Ok(Some(20))));
+    let plain = Message::new().bool(1, false).bytes(2, "m").varint(3, 256);
+    assert_eq!((old(&plain), new(&plain)), (Ok(None), Ok(None)));
+    // What a program for the newer ones alone would say.
+    let newer = Message::new().bytes(2, "m").varint(3, 9);
+    assert_eq!((old(&newer), new(&newer)), (Err("killed is missing"), Ok(None)));
+    // And one for the older ones: a limit that the newer ones do not see.
+    let older = Message::new().bool(1, true).bytes(2, "m").varint(3, 9);
+    assert_eq!((old(&older), new(&older)), (Ok(Some(8)), Ok(None)));
+    for endings in [Endings::Killed, Endings::Reasons] {
+        let fails = std::panic::catch_unwind(|| Termination::of(&older, endings));
+        assert!(fails.is_err(), "other releases were forgotten");
+    }
+    Termination::of(&full, Endings::Killed).assert_limit(20);
+    Termination::of(&full, Endings::Reasons).assert_limit(20);
+    assert!(new(&full.clone().varint(4, 2)).is_err(), "a failure would be passed off as a success");
 }
 
 #[test]
@@ -99,4 +126,24 @@ fn a_sandbox_whose_owner_cannot_be_changed_fails_the_call() {
     let message = panicked.expect_err("the stand-in went on");
     let message = message.downcast_ref::<String>().expect("a message");
     assert!(message.contains("the agent's chown failed"), "{message}");
+}
+
+/// That it is asked for every second whatever the test does helps only if it is noticed that there was no answer.
+#[test]
+fn a_question_for_usage_that_is_not_answered_fails_the_test() {
+    let directory = tempfile::Builder::new().prefix("ecp-e2e-mute-").tempdir_in("/tmp").unwrap();
+    let (mute, mark) = (directory.path().join("mute"), directory.path().join("mark"));
+    let script =
+        format!("for last; do :; done\n[ $last != usage ] || {{ touch {}; exit 1; }}\nexec \"$@\"", mark.display());
+    std::fs::write(&mute, script).unwrap();
+    let fails = std::panic::catch_unwind(|| {
+        let agent = Agent::builder().profile(Profile::named("0.22")).through(&format!("sh {}", mute.display())).build();
+        let container = agent.task("sleep 1000").launch();
+        eventually("it was asked for", || mark.exists());
+        container.destroy();
+        agent.assert_nothing_left();
+    });
+    let message = fails.expect_err("it was not noticed");
+    let message = message.downcast_ref::<String>().expect("a message");
+    assert!(message.contains("questions for usage"), "{message}");
 }

@@ -4,15 +4,19 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
+use super::polling::Polls;
 use super::session::Inherited;
-use super::{Agent, NOBODY, cgroups, examples, install};
+use super::sessions::Sessions;
+use super::{Agent, NOBODY, Parts, Profile, cgroups, examples, install};
 
 /// How an [`Agent`] differs from the usual one.
 #[derive(Default)]
 #[must_use]
 pub struct Builder {
+    profile: Option<&'static Profile>,
+    asks_only_when_told: bool,
     flags: Vec<String>,
     environment: BTreeMap<String, String>,
     account: Option<(u32, u32)>,
@@ -30,6 +34,18 @@ pub struct Builder {
 }
 
 impl Builder {
+    /// Behaves as agents of this line of releases, whatever the others do in this run.
+    pub fn profile(mut self, profile: &'static Profile) -> Self {
+        self.profile = Some(profile);
+        self
+    }
+
+    /// Asks for usage when the test says so and not otherwise, for this reason, whatever the release would do.
+    pub fn asks_only_when_told(mut self, _because: &str) -> Self {
+        self.asks_only_when_told = true;
+        self
+    }
+
     /// Adds a flag to the `--containerizer_path`.
     pub fn flag(mut self, flag: &str) -> Self {
         self.flags.push(flag.to_owned());
@@ -183,7 +199,10 @@ impl Builder {
         if !flags.iter().any(|flag| flag.starts_with("--cgroups_root=")) {
             flags.insert(0, format!("--cgroups_root={cgroups_root}"));
         }
-        Agent {
+        let profile = self.profile.unwrap_or_else(Profile::of_this_run);
+        let parts = Parts {
+            profile,
+            polls: (profile.polls_usage && !self.asks_only_when_told).then(Polls::default),
             work_dir: other_work_dir.unwrap_or(own_work_dir),
             runtime_dir,
             libexec,
@@ -192,12 +211,13 @@ impl Builder {
             flags,
             extra_environment,
             account: self.account,
-            inherited: self.inherited,
+            inherited: Inherited { eventfd: profile.leaks_eventfd, ..self.inherited },
             unit: self.unit.map(|unit| cgroups::Unit::new(&format!("{cgroups_root}-{unit}"), &format!("{name}.slice"))),
             cgroups_root,
-            sessions: Mutex::default(),
+            sessions: Sessions::default(),
             known: Mutex::default(),
             root,
-        }
+        };
+        Agent { parts: Arc::new(parts), is_the_tests: true }
     }
 }

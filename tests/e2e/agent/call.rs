@@ -32,6 +32,7 @@ pub struct Invocation<'a> {
     environment: BTreeMap<String, String>,
     flags: Vec<String>,
     end_of_input: bool,
+    container: Option<String>,
 }
 
 impl<'a> Invocation<'a> {
@@ -45,7 +46,14 @@ impl<'a> Invocation<'a> {
             environment: agent.environment(),
             flags: agent.flags.clone(),
             end_of_input: false,
+            container: None,
         }
+    }
+
+    /// Whom it is about.
+    pub(super) fn of(mut self, container: &str) -> Self {
+        self.container = Some(container.to_owned());
+        self
     }
 
     /// What the call reads; without this, it gets no byte.
@@ -127,10 +135,19 @@ impl<'a> Invocation<'a> {
             Some(file)
         });
         let started = Instant::now();
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start sh for {}: {error}", self.verb));
+        let mut child = self.agent.sessions.begin(|| {
+            let child = command.spawn().unwrap_or_else(|error| panic!("cannot start sh for {}: {error}", self.verb));
+            (child.id() as i32, child)
+        });
         let relay = Relay::start(&mut child, self.record, self.end_of_input, stderr_log);
-        self.agent.sessions.lock().unwrap().insert(child.id() as i32);
-        Call { agent: self.agent, verb: self.verb, child: Some(child), relay: Some(relay), started }
+        Call {
+            agent: self.agent,
+            verb: self.verb,
+            container: self.container,
+            child: Some(child),
+            relay: Some(relay),
+            started,
+        }
     }
 }
 
@@ -139,6 +156,7 @@ impl<'a> Invocation<'a> {
 pub struct Call<'a> {
     agent: &'a Agent,
     verb: String,
+    container: Option<String>,
     child: Option<Child>,
     relay: Option<Relay>,
     started: Instant,
@@ -179,7 +197,12 @@ impl<'a> Call<'a> {
             panic!("{} has ended, but something outlives it and holds its {held}", self.verb);
         });
         assert!(end.record_taken, "{} ended without reading its record; stderr: {}", self.verb, end.stderr);
+        // From then on the agent knows that the container has ended.
+        if status.success() && matches!(self.verb.as_str(), "wait" | "destroy") {
+            self.container.iter().for_each(|container| self.agent.note_ended(container));
+        }
         Output {
+            profile: self.agent.profile,
             verb: self.verb.clone(),
             status,
             stdout: end.stdout,
@@ -218,7 +241,7 @@ impl<'a> Call<'a> {
         let end = Instant::now() + limit;
         loop {
             if let Some(status) = child.try_wait().unwrap() {
-                self.agent.sessions.lock().unwrap().remove(&(child.id() as i32));
+                self.agent.sessions.end(child.id() as i32);
                 self.child = None;
                 return Some(status);
             }

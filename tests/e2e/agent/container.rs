@@ -1,6 +1,7 @@
 //! A launched container and what the agent asks about it.
 
 use std::fs;
+use std::os::unix::fs::chown;
 use std::path::PathBuf;
 
 use super::messages::{Statistics, Termination, scalar, update};
@@ -31,11 +32,13 @@ impl<'a> Container<'a> {
     /// Notes that it was launched.
     pub fn remember(&self) {
         self.agent.known.lock().unwrap().insert(self.id.clone(), self.known.clone());
+        self.agent.polls.iter().for_each(|polls| polls.begin(self.agent, &self.id, &self.known));
     }
 
     /// Notes that it has ended, as the agent does some time after `wait` has answered.
     pub fn note_end(&self) {
         self.agent.known.lock().unwrap().remove(&self.id);
+        self.agent.note_ended(&self.id);
         if let Some(meta) = &self.known.meta {
             fs::write(meta.join("executor.sentinel"), "").unwrap();
         }
@@ -72,7 +75,8 @@ impl<'a> Container<'a> {
     /// Changes the resources.
     #[track_caller]
     pub fn update(&self, resources: &[(&str, f64)]) -> Output {
-        let resources: Vec<_> = resources.iter().map(|(name, value)| scalar(name, *value)).collect();
+        let figure = |name, value| if name == "cpus" { self.agent.profile.figure(value) } else { value };
+        let resources: Vec<_> = resources.iter().map(|(name, value)| scalar(name, figure(*name, *value))).collect();
         self.invoke("update").record(update(&self.id, &resources).record()).run().ok()
     }
 
@@ -131,7 +135,14 @@ impl<'a> Container<'a> {
 
     /// Tells a task that waits for the file `go` to go on.
     pub fn go(&self) {
-        fs::write(self.path("go"), "").unwrap();
+        let Some((uid, gid)) = self.agent.account else {
+            return fs::write(self.path("go"), "").unwrap();
+        };
+        // What is root's an agent without root could not give away, before its next call.
+        let made = self.agent.path(&format!("go-{}", self.id));
+        fs::write(&made, "").unwrap();
+        chown(&made, Some(uid), Some(gid)).unwrap();
+        fs::rename(made, self.path("go")).unwrap();
     }
 
     /// Its processes: those that carry its id in their environment.

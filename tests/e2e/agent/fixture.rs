@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::messages::edit_command;
 use super::wire::Message;
-use super::{Agent, Container, Invocation, Output, Task};
+use super::{Agent, Builder, Container, Invocation, Output, Profile, Task};
 
 /// The releases whose records there are.
 pub const RELEASES: [&str; 3] = ["0.22.2", "0.28.2", "1.0.4"];
@@ -17,6 +17,8 @@ const LIBEXEC: &str = "/usr/libexec/mesos";
 /// What one real agent sent for one kind of task.
 pub struct Fixture {
     directory: PathBuf,
+    /// The kind of agent it was.
+    pub profile: &'static Profile,
 }
 
 /// The directory of all fixtures.
@@ -28,7 +30,12 @@ impl Fixture {
     /// The fixture of a release, if that agent was asked for this kind of task.
     pub fn find(release: &str, name: &str) -> Option<Fixture> {
         let directory = directory().join(format!("agent-{release}")).join(name);
-        directory.is_dir().then_some(Fixture { directory })
+        directory.is_dir().then(|| Fixture { directory, profile: Profile::of_captured(release) })
+    }
+
+    /// An agent as the one that sent it, whatever the others are in this run.
+    pub fn agent(&self) -> Builder {
+        Agent::builder().profile(self.profile)
     }
 
     /// The fixtures of all releases that have this kind of task.
@@ -69,7 +76,8 @@ impl Fixture {
         calls.map(|call| call.run().ok()).collect()
     }
 
-    fn environment(&self, agent: &Agent, verb: &str, n: usize) -> BTreeMap<String, String> {
+    /// The captured environment of the n-th call of a verb, fitted to the agent.
+    pub fn environment(&self, agent: &Agent, verb: &str, n: usize) -> BTreeMap<String, String> {
         let path = self.directory.join(format!("{verb}-{n}.process.json"));
         let process: serde_json::Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
         let environment = process["environment"].as_object().unwrap();

@@ -1,5 +1,6 @@
 //! The messages between agent and containerizer program, built and read field by field.
 
+use super::profile::Endings;
 use super::wire::{Message, Value};
 
 /// `ContainerID`, `SlaveID`, `FrameworkID`, `ExecutorID`, `TaskID`: one string each.
@@ -10,6 +11,13 @@ pub fn id(value: &str) -> Message {
 /// A scalar `Resource`.
 pub fn scalar(name: &str, value: f64) -> Message {
     Message::new().bytes(1, name).varint(2, 0).message(3, &Message::new().double(1, value)).bytes(6, "*")
+}
+
+/// The same without a role, as frameworks send it.
+pub fn plain_scalar(name: &str, value: f64) -> Message {
+    let mut resource = scalar(name, value);
+    resource.remove(6);
+    resource
 }
 
 /// `Wait`, `Usage`, `Destroy`: the container alone.
@@ -37,10 +45,15 @@ pub struct Launch {
     pub directory: String,
     pub user: Option<String>,
     pub checkpoint: bool,
+    /// `ExecutorInfo.name`.
+    pub name: String,
+    pub source: String,
     /// `CommandInfo.value`.
     pub command: String,
-    /// Absent: a shell command; else the arguments of a program, its name first.
-    pub arguments: Option<Vec<String>>,
+    /// `CommandInfo.shell`, which is true where it is not said.
+    pub shell: Option<bool>,
+    /// Of a program, its name first.
+    pub arguments: Vec<String>,
     pub environment: Vec<(String, String)>,
     pub uris: Vec<Message>,
     pub resources: Vec<Message>,
@@ -60,13 +73,14 @@ impl Launch {
         if let Some(user) = &self.user {
             launch = launch.bytes(5, user);
         }
-        launch.message(6, &id(&self.slave)).bytes(7, "slave(1)@127.0.0.1:5051").bool(8, self.checkpoint)
+        launch.message(6, &id(&self.slave)).bytes(7, super::SLAVE_PID).bool(8, self.checkpoint)
     }
 
     fn executor_info(&self) -> Message {
         let mut info = Message::new().message(1, &id(&self.executor));
         info = self.resources.iter().fold(info, |info, resource| info.message(5, resource));
-        info = info.message(7, &self.command_info()).message(8, &id(&self.framework)).bytes(10, "e2e");
+        info = info.message(7, &self.command_info()).message(8, &id(&self.framework));
+        info = info.bytes(9, &self.name).bytes(10, &self.source);
         match &self.container_info {
             Some(container) => info.message(11, container),
             None => info,
@@ -80,9 +94,9 @@ impl Launch {
             let variables = self.environment.iter().map(variable);
             command = command.message(2, &variables.fold(Message::new(), |all, variable| all.message(1, &variable)));
         }
-        command = command.bytes(3, &self.command).bool(6, self.arguments.is_none());
-        let arguments = self.arguments.iter().flatten();
-        arguments.fold(command, |command, argument| command.bytes(7, argument))
+        command = command.bytes(3, &self.command);
+        command = self.shell.into_iter().fold(command, |command, shell| command.bool(6, shell));
+        self.arguments.iter().fold(command, |command, argument| command.bytes(7, argument))
     }
 }
 
@@ -99,13 +113,27 @@ pub struct Termination {
     pub status: Option<i32>,
     pub state: Option<u64>,
     pub reasons: Vec<u64>,
+    /// The reason that the agent reports for a limit, if it sees that one was enforced.
+    pub reported: Option<u64>,
+    /// How that agent reads it.
+    pub endings: Endings,
 }
 
+/// `TASK_FAILED`.
+pub const FAILED: u64 = 3;
+/// `REASON_MEMORY_LIMIT`, later `REASON_CONTAINER_LIMITATION_MEMORY`.
+pub const MEMORY_LIMIT: u64 = 8;
+
 impl Termination {
-    /// Reads it; a field that agents up to 0.25 require must be there.
-    pub fn of(message: &Message) -> Self {
+    /// Reads it. One record is for all releases: a field that agents up to 0.25 require must be there whoever asks, and whether a
+    /// limit was enforced must be the same for each of them.
+    #[track_caller]
+    pub fn of(message: &Message, endings: Endings) -> Self {
+        let reported = Self::reported(message, endings).unwrap_or_else(|missing| panic!("no answer: {missing}"));
         let reasons = message.0.iter().filter(|(number, _)| *number == 5);
-        Self {
+        let termination = Self {
+            reported,
+            endings,
             killed: message.get_varint(1).expect("Termination.killed is required by agents up to 0.25") != 0,
             message: message.get_text(2).expect("Termination.message is required by agents up to 0.25"),
             status: message.get_varint(3).map(|status| {
@@ -119,6 +147,30 @@ impl Termination {
                     other => panic!("a reason is a varint, not {other:?}"),
                 })
                 .collect(),
+        };
+        for others in [Endings::Killed, Endings::Reasons] {
+            let seen =
+                Self::reported(message, others).unwrap_or_else(|missing| panic!("no answer to others: {missing}"));
+            assert_eq!(seen.is_some(), reported.is_some(), "{termination:?} means something else to others");
+        }
+        termination
+    }
+
+    /// What a release makes of it, by the fields that it knows: the reason it reports for a limit, or why this is no answer.
+    pub fn reported(message: &Message, endings: Endings) -> Result<Option<u64>, &'static str> {
+        match endings {
+            Endings::Killed => {
+                message.get(2).ok_or("message is missing")?;
+                let killed = message.get_varint(1).ok_or("killed is missing")? != 0;
+                // Whatever the limit was.
+                Ok(killed.then_some(MEMORY_LIMIT))
+            }
+            Endings::Reasons => match message.get_varint(4) {
+                None => Ok(None),
+                // It would be the task's state as it stands.
+                Some(state) if state != FAILED => Err("a state that is not TASK_FAILED"),
+                Some(_) => message.get_varint(5).map(Some).ok_or("a state without a reason"),
+            },
         }
     }
 
@@ -128,6 +180,15 @@ impl Termination {
         assert_eq!(self.status, Some(status), "{self:?}");
         assert_eq!((self.killed, self.state, self.reasons.len()), (false, None, 0), "{self:?}");
         assert_eq!(self.message, "Executor terminated");
+    }
+
+    /// Fails the test unless this is the end of a container that this limit was enforced on, and the agent will say so: those up to
+    /// 0.25 call every limit that of memory.
+    #[track_caller]
+    pub fn assert_limit(&self, reason: u64) {
+        assert_eq!((self.killed, self.state, self.reasons.as_slice()), (true, Some(FAILED), &[reason][..]), "{self:?}");
+        let reported = if self.endings == Endings::Killed { MEMORY_LIMIT } else { reason };
+        assert_eq!(self.reported, Some(reported), "{self:?}");
     }
 
     /// Fails the test unless this says that nobody knows how the container ended.

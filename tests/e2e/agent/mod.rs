@@ -6,26 +6,32 @@
 mod builder;
 pub mod call;
 pub mod cgroups;
+pub mod command_task;
 pub mod container;
 mod examples;
+pub mod fetching;
 pub mod fixture;
 pub mod messages;
 mod output;
 mod patience;
+mod polling;
 pub mod processes;
+pub mod profile;
 mod relay;
 pub mod restart;
 mod session;
+mod sessions;
 pub mod task;
 pub mod wire;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Deref;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -36,19 +42,30 @@ pub use call::{Call, Invocation};
 pub use container::Container;
 pub use output::Output;
 pub use patience::{DEADLINE, patient};
+use polling::Polls;
 use processes::Process;
+pub use profile::Profile;
 use session::Inherited;
+use sessions::Sessions;
 pub use task::Task;
 
 /// The agent's own PATH.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// The account of agents without root: `nobody`.
 pub const NOBODY: (u32, u32) = (65534, 65534);
-/// The agent's id in its cluster.
-pub const SLAVE: &str = "185f5799-f445-4114-8a69-c7583d31e9d4-S0";
+/// The agent's address in its cluster.
+pub const SLAVE_PID: &str = "slave(1)@127.0.0.1:5051";
 
 /// An agent with directories of its own.
 pub struct Agent {
+    parts: Arc<Parts>,
+    /// Not one of its threads, with which it does not go.
+    is_the_tests: bool,
+}
+
+/// What an agent is made of.
+pub struct Parts {
+    pub(crate) profile: &'static Profile,
     pub(crate) work_dir: PathBuf,
     pub(crate) runtime_dir: PathBuf,
     pub(crate) libexec: PathBuf,
@@ -63,11 +80,19 @@ pub struct Agent {
     pub(crate) cgroups_root: String,
     /// What every call is made in.
     pub(crate) unit: Option<cgroups::Unit>,
-    /// The sessions of the calls under way.
-    sessions: Mutex<BTreeSet<i32>>,
+    sessions: Sessions,
     /// The containers that the agent remembers, by id.
     known: Mutex<BTreeMap<String, container::Known>>,
+    polls: Option<Polls>,
     root: TempDir,
+}
+
+impl Deref for Agent {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
 }
 
 impl Agent {
@@ -78,6 +103,20 @@ impl Agent {
 
     pub fn builder() -> Builder {
         Builder::default()
+    }
+
+    fn another_handle(&self) -> Agent {
+        Agent { parts: Arc::clone(&self.parts), is_the_tests: false }
+    }
+
+    /// Notes that a container has ended, with which its usage is asked for once more and never again.
+    fn note_ended(&self, container: &str) {
+        self.polls.iter().for_each(|polls| polls.end(container));
+    }
+
+    /// How often it has asked for a container's usage by itself, with an answer.
+    pub fn polled(&self, id: &str) -> u32 {
+        self.polls.as_ref().map_or(0, |polls| polls.answers(id))
     }
 
     /// The name of the program's processes.
@@ -103,12 +142,17 @@ impl Agent {
 
     /// A call about a container that the agent has no sandbox for.
     pub fn about(&self, verb: &str, container: &str) -> Invocation<'_> {
-        self.invoke(verb).record(messages::about(container).record())
+        self.invoke(verb).record(messages::about(container).record()).of(container)
     }
 
     /// A shell command to launch.
     pub fn task(&self, script: &str) -> Task<'_> {
         Task::shell(self, script)
+    }
+
+    /// A shell command to launch as a command task, by the agent's own executor.
+    pub fn command_task(&self, script: &str) -> Task<'_> {
+        Task::command(self, script)
     }
 
     /// A program to launch, with its arguments, the name first.
@@ -122,17 +166,28 @@ impl Agent {
         self.invoke("containers").run().containers()
     }
 
+    /// The agent's own environment, beside PATH.
+    pub fn own_environment(&self) -> BTreeMap<String, String> {
+        let own = [("LIBPROCESS_IP", "127.0.0.1"), ("LIBPROCESS_PORT", "5051")];
+        let own = own.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        own.chain(self.extra_environment.clone()).collect()
+    }
+
     /// What every verb gets, beside PATH.
     pub fn environment(&self) -> BTreeMap<String, String> {
-        let own = [
-            ("LIBPROCESS_IP", "127.0.0.1".to_owned()),
-            ("LIBPROCESS_PORT", "5051".to_owned()),
-            ("MESOS_LIBEXEC_DIRECTORY", self.libexec.display().to_string()),
-            ("MESOS_WORK_DIRECTORY", self.work_dir.display().to_string()),
-        ];
-        let own = own.into_iter().map(|(name, value)| (name.to_owned(), value));
-        // From 0.23 on, what is in the agent's environment wins.
-        own.chain(self.extra_environment.clone()).collect()
+        self.environment_with(BTreeMap::new())
+    }
+
+    /// The same with what the agent makes for this call: which of it counts if the agent has a variable of that name itself is the
+    /// release's choice.
+    pub fn environment_with(&self, mut made: BTreeMap<String, String>) -> BTreeMap<String, String> {
+        // A task that has such a variable too: what was not seen is taken to be as it is for the others.
+        for (name, path) in [("MESOS_LIBEXEC_DIRECTORY", &self.libexec), ("MESOS_WORK_DIRECTORY", &self.work_dir)] {
+            made.entry(name.to_owned()).or_insert_with(|| path.display().to_string());
+        }
+        let own = self.own_environment();
+        let (below, above) = if self.profile.own_environment_wins { (made, own) } else { (own, made) };
+        below.into_iter().chain(above).collect()
     }
 
     /// A file or directory of the agent's own, outside the work directory.
@@ -161,14 +216,9 @@ impl Agent {
         copy
     }
 
-    /// Makes a `mesos-fetcher` that does this in the sandbox, in whichever release's way it was told where that is.
+    /// Makes a `mesos-fetcher` that does this in the sandbox, told of it in its release's way. What it is asked for is in `$asked`.
     pub fn fetcher(&self, script: &str) {
-        let find = r#"
-            info=$(printf '%s' "$MESOS_FETCHER_INFO" |
-                sed -n 's/.*"\(sandbox\|work\)_directory" *: *"\([^"]*\)".*/\2/p')
-            cd "${info:-$MESOS_WORK_DIRECTORY}" || exit 1
-            set -e"#;
-        self.helper("mesos-fetcher", &format!("{find}\n{script}"));
+        self.helper("mesos-fetcher", &self.profile.fetching.program(script));
     }
 
     /// The name of the agent's own account, which tasks run as if they name no other.
@@ -213,11 +263,9 @@ impl Agent {
     pub fn supervisors(&self) -> Vec<Process> {
         let runtime_dir = self.runtime_dir.to_str().unwrap();
         let variable = format!("MESOS_ECP_RUNTIME_DIR={runtime_dir}");
-        let mut all = Process::all();
-        let sessions = self.sessions.lock().unwrap().clone();
+        let mut all = self.sessions.outside(Process::all);
         all.retain(|process| {
             process.name == self.own_name()
-                && !sessions.contains(&process.session)
                 && (process.command_line().contains(runtime_dir) || process.environment().contains(&variable))
         });
         all
@@ -272,14 +320,23 @@ impl Agent {
 
     /// All processes that this agent's calls have made and that still run.
     pub fn processes(&self) -> Vec<Process> {
-        let sessions = self.sessions.lock().unwrap().clone();
-        let mut found = processes::mentioning(self.root.path());
-        found.retain(|process| !sessions.contains(&process.session));
-        found
+        self.sessions.outside(|| processes::mentioning(self.root.path()))
     }
 }
 
 impl Drop for Agent {
+    fn drop(&mut self) {
+        if !self.is_the_tests {
+            return;
+        }
+        let failed = self.polls.as_ref().map(Polls::finish).unwrap_or_default();
+        if !std::thread::panicking() {
+            assert!(failed.is_empty(), "the agent's own questions for usage were not all answered: {failed:?}");
+        }
+    }
+}
+
+impl Drop for Parts {
     fn drop(&mut self) {
         let end = Instant::now() + patient(Duration::from_secs(5));
         loop {

@@ -4,12 +4,15 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use super::Profile;
 use super::messages::{Statistics, Termination, containers};
 use super::wire::Message;
 
 /// What became of a call.
 #[derive(Clone, Debug)]
 pub struct Output {
+    /// Whose call it was.
+    pub profile: &'static Profile,
     pub verb: String,
     pub status: ExitStatus,
     pub stdout: Vec<u8>,
@@ -45,7 +48,8 @@ impl Output {
 
     #[track_caller]
     pub fn termination(self) -> Termination {
-        Termination::of(&self.message())
+        let endings = self.profile.endings;
+        Termination::of(&self.message(), endings)
     }
 
     #[track_caller]

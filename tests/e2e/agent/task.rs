@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
+use super::command_task;
 use super::container::{Container, Known};
-use super::messages::{Launch, edit_command, scalar};
+use super::messages::{Launch, edit_command, plain_scalar};
 use super::wire::Message;
-use super::{Agent, Call, Output, SLAVE, new_id};
+use super::{Agent, Call, Output, new_id};
 
 type Edit<'a> = Box<dyn Fn(&mut Message) + 'a>;
 
@@ -28,24 +29,28 @@ pub struct Task<'a> {
 }
 
 impl<'a> Task<'a> {
+    /// A shell command as a custom executor, in the form that all releases send: what the framework said.
     pub(super) fn shell(agent: &'a Agent, script: &str) -> Self {
         let container = new_id();
-        let framework = format!("{}-0000", SLAVE.trim_end_matches("-S0"));
+        let (slave, framework) = (agent.profile.slave(), agent.profile.framework());
         let sandbox =
-            agent.work_dir.join(format!("slaves/{SLAVE}/frameworks/{framework}/executors/e2e/runs/{container}"));
+            agent.work_dir.join(format!("slaves/{slave}/frameworks/{framework}/executors/e2e/runs/{container}"));
         let launch = Launch {
             container,
             executor: "e2e".to_owned(),
             framework,
-            slave: SLAVE.to_owned(),
+            slave,
             directory: sandbox.display().to_string(),
             user: Some(agent.user()),
             checkpoint: true,
+            name: "An executor".to_owned(),
+            source: "e2e".to_owned(),
             command: script.to_owned(),
-            arguments: None,
+            shell: None,
+            arguments: Vec::new(),
             environment: Vec::new(),
             uris: Vec::new(),
-            resources: vec![scalar("cpus", 0.6), scalar("mem", 96.0)],
+            resources: vec![plain_scalar("cpus", 0.6), plain_scalar("mem", 96.0)],
             container_info: None,
             task: None,
         };
@@ -62,9 +67,18 @@ impl<'a> Task<'a> {
         }
     }
 
+    /// A program. (0.19 does not know these fields, but hands on what a newer framework sent.)
     pub(super) fn program(agent: &'a Agent, path: &str, arguments: &[&str]) -> Self {
         let mut task = Self::shell(agent, path);
-        task.launch.arguments = Some(arguments.iter().map(|argument| (*argument).to_owned()).collect());
+        task.launch.shell = Some(false);
+        task.launch.arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        task
+    }
+
+    /// A shell command as a command task, to be run by the agent's own executor.
+    pub(super) fn command(agent: &'a Agent, script: &str) -> Self {
+        let mut task = Self::shell(agent, "");
+        command_task::wrap(agent, &mut task.launch, script);
         task
     }
 
@@ -158,6 +172,11 @@ impl<'a> Task<'a> {
         message
     }
 
+    /// Who is to launch it.
+    pub fn agent(&self) -> &'a Agent {
+        self.agent
+    }
+
     /// Makes the sandbox now, so that a test can put something into it.
     pub fn sandbox(&self) -> PathBuf {
         self.agent.create_dir(&self.sandbox);
@@ -186,7 +205,7 @@ impl<'a> Task<'a> {
             fs::create_dir_all(meta).unwrap();
         }
         let mut call = self.agent.invoke("launch").record(record).sandbox(&sandbox, self.owner.as_deref());
-        call = call.environment(&self.launch_environment());
+        call = call.environment(&self.environment());
         for flag in &self.flags {
             call = call.flag(flag);
         }
@@ -227,30 +246,28 @@ impl<'a> Task<'a> {
         reason
     }
 
-    /// The environment of the launch call: a captured one, or that of 0.28.
-    fn launch_environment(&self) -> BTreeMap<String, String> {
+    /// The environment of the launch call: a captured one, or the release's.
+    pub fn environment(&self) -> BTreeMap<String, String> {
         let mut environment = match &self.environment {
             Some(captured) => captured.clone(),
-            None => {
-                let own = [
-                    ("MESOS_AGENT_ENDPOINT", "127.0.0.1:5051"),
-                    ("MESOS_CHECKPOINT", if self.launch.checkpoint { "1" } else { "0" }),
-                    ("MESOS_DIRECTORY", self.launch.directory.as_str()),
-                    ("MESOS_EXECUTOR_ID", &self.launch.executor),
-                    ("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", "5secs"),
-                    ("MESOS_FRAMEWORK_ID", &self.launch.framework),
-                    ("MESOS_RECOVERY_TIMEOUT", "15mins"),
-                    ("MESOS_SLAVE_ID", &self.launch.slave),
-                    ("MESOS_SLAVE_PID", "slave(1)@127.0.0.1:5051"),
-                    ("MESOS_SUBSCRIPTION_BACKOFF_MAX", "2secs"),
-                ];
-                let mut environment: BTreeMap<_, _> =
-                    own.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-                environment.extend(self.agent.environment());
-                environment
-            }
+            None => self.agent.environment_with(self.variables_of_launch()),
         };
         environment.extend(self.variables.iter().cloned());
         environment
+    }
+
+    /// What the agent makes for this launch.
+    fn variables_of_launch(&self) -> BTreeMap<String, String> {
+        let facts = [
+            ("MESOS_DIRECTORY", &self.launch.directory),
+            ("MESOS_EXECUTOR_ID", &self.launch.executor),
+            ("MESOS_FRAMEWORK_ID", &self.launch.framework),
+            ("MESOS_SLAVE_ID", &self.launch.slave),
+        ];
+        let facts = facts.into_iter().map(|(name, value)| (name.to_owned(), value.clone()));
+        let profile = self.agent.profile;
+        let made = facts.chain(profile.launch_variables(self.launch.checkpoint));
+        let tasks = self.launch.environment.iter().filter(|_| profile.overlays_task);
+        made.chain(tasks.cloned()).collect()
     }
 }

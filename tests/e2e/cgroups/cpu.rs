@@ -90,7 +90,8 @@ fn shares_follow_updates_both_ways() {
         [(1.0, 1024, 100), (4.0, 4096, 400), (0.25, 256, 25), (0.0, 2, 1), (150.0, 153_600, 10_000)]
     {
         container.update(&[("cpus", cpus)]);
-        assert_share(&container, shares, weight);
+        let whole = |parts| agent.profile.whole(cpus, parts);
+        assert_share(&container, whole(shares), whole(weight));
     }
     // What is not named stays.
     container.update(&[("mem", 64.0)]);
@@ -256,7 +257,7 @@ fn limits_outlive_the_supervisor() {
     assert_share(&container, 614, 60);
     assert_quota(&container, Some(60_000));
     container.update(&[("cpus", 0.25)]);
-    assert_share(&container, 256, 25);
+    assert_share(&container, agent.profile.whole(0.25, 256), agent.profile.whole(0.25, 25));
     assert_quota(&container, Some(25_000));
     container.destroy();
     let _ = recovered.wait(&container).finish().termination();

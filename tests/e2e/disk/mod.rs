@@ -63,7 +63,7 @@ fn settles(container: &Container<'_>) {
 
 #[track_caller]
 fn assert_exceeded(end: &Termination, quota: &str) {
-    assert_eq!((end.killed, end.state, end.reasons.as_slice()), (true, Some(3), &[20][..]), "{end:?}");
+    end.assert_limit(20);
     let (begin, rest) = ("Disk usage (", format!(") exceeds quota ({quota})"));
     assert!(end.message.starts_with(begin) && end.message.ends_with(&rest), "{end:?}");
 }

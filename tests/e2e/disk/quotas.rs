@@ -52,7 +52,6 @@ fn without_root_too() {
     let container =
         agent.task(&format!("{AWAIT_GO}; {}; sleep 100", fill("big", 4))).resources(resources(3.0)).launch();
     settles(&container);
-    // What the test makes in the sandbox is not the agent's to give away.
     let wait = container.spawn_wait();
     container.go();
     assert_exceeded(&wait.finish().termination(), "3MB");

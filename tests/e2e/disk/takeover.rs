@@ -39,7 +39,7 @@ fn who_takes_over_enforces_what_the_container_was_launched_with() {
     let wait = recovered.wait(&container);
     container.go();
     let end: Termination = wait.finish().termination();
-    assert_eq!((end.killed, end.reasons.as_slice()), (true, &[20][..]), "{end:?}");
+    end.assert_limit(20);
     agent.assert_nothing_left();
 }
 

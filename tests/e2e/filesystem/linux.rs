@@ -97,7 +97,7 @@ fn the_tasks_container_info_counts_where_the_executor_has_none() {
     let task = Message::new()
         .bytes(1, "e2e")
         .message(2, &crate::agent::messages::id("e2e"))
-        .message(3, &crate::agent::messages::id(crate::agent::SLAVE))
+        .message(3, &crate::agent::messages::id(&agent.profile.slave()))
         .message(9, &info);
     let edit = |launch: &mut Message| launch.set(2, Value::Bytes(task.encode()));
     let container = agent.task("cat data/content").edit(edit).launch();

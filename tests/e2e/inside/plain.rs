@@ -9,7 +9,7 @@ use nix::unistd::User;
 
 use super::clean::assert_clean;
 use super::{Report, report, report_of, staying, task};
-use crate::agent::{Agent, Container, SLAVE, Task, need_root};
+use crate::agent::{Agent, Container, Task, need_root, profile};
 
 fn agent() -> Agent {
     Agent::builder().inherited(0o077, 5).disfavoured(300, 0).build()
@@ -22,7 +22,7 @@ fn assert_streams(report: &Report, container: &Container<'_>) {
     assert_eq!(report.descriptors(), expected);
 }
 
-/// The stand-in leaks a descriptor into every call, as agents of 0.22 do.
+/// The stand-in leaks a descriptor into every call: an eventfd as agents of 0.22 do, or a file.
 #[test]
 fn three_descriptors_are_open_and_no_more() {
     let agent = agent();
@@ -48,42 +48,52 @@ fn the_working_directory_is_the_sandbox_by_its_own_name() {
     assert_eq!(report.text("cwd"), container.path("").to_str().unwrap().trim_end_matches('/'));
 }
 
-/// All of it, so that nothing new gets in by accident.
+/// All of it, so that nothing new gets in by accident, with every release.
 #[test]
 fn the_environment_is_what_the_agent_and_the_record_say_and_nothing_else() {
-    let agent = Agent::builder().env("FROM", "the agent").build();
-    let container = task(&agent, &[]).env("OF", "the task").launch();
-    container.complete().assert_status(0);
-    let sandbox = container.path("").display().to_string();
-    let sandbox = sandbox.trim_end_matches('/');
-    let libexec = agent.libexec.to_str().unwrap();
-    let framework = format!("{}-0000", SLAVE.trim_end_matches("-S0"));
-    let expected = [
-        ("FROM", "the agent"),
-        ("LIBPROCESS_IP", "127.0.0.1"),
-        ("MESOS_AGENT_ENDPOINT", "127.0.0.1:5051"),
-        ("MESOS_CHECKPOINT", "1"),
-        ("MESOS_CONTAINER_ID", &container.id),
-        ("MESOS_DIRECTORY", sandbox),
-        ("MESOS_EXECUTOR_ID", "e2e"),
-        ("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", "5secs"),
-        ("MESOS_FRAMEWORK_ID", &framework),
-        ("MESOS_LIBEXEC_DIRECTORY", libexec),
-        ("MESOS_RECOVERY_TIMEOUT", "15mins"),
-        ("MESOS_SANDBOX", sandbox),
-        ("MESOS_SLAVE_ID", SLAVE),
-        ("MESOS_SLAVE_PID", "slave(1)@127.0.0.1:5051"),
-        ("MESOS_SUBSCRIPTION_BACKOFF_MAX", "2secs"),
-        ("MESOS_WORK_DIRECTORY", agent.work_dir.to_str().unwrap()),
-        ("OF", "the task"),
-        ("PATH", crate::agent::PATH),
-        // The agent calls by a shell, which adds it.
-        ("PWD", sandbox),
-    ];
-    let expected: BTreeSet<_> = expected.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let report = report_of(&container);
-    assert_eq!(report.environment(), expected.iter().map(String::as_str).collect());
-    assert_eq!(report.environment().len(), report.lines("environment").len(), "a name stands twice");
+    for profile in &profile::ALL {
+        let agent = Agent::builder().profile(profile).env("FROM", "the agent").build();
+        let container = task(&agent, &[]).env("OF", "the task").launch();
+        container.complete().assert_status(0);
+        let sandbox = container.path("").display().to_string();
+        let sandbox = sandbox.trim_end_matches('/');
+        let libexec = agent.libexec.to_str().unwrap();
+        let library = format!("/usr/local/lib/libmesos-{}.so", profile.captured.unwrap_or(profile.name));
+        let (slave, framework) = (profile.slave(), profile.framework());
+        let mut expected = vec![
+            ("FROM", "the agent"),
+            ("LIBPROCESS_IP", "127.0.0.1"),
+            ("MESOS_CHECKPOINT", "1"),
+            ("MESOS_CONTAINER_ID", &container.id),
+            ("MESOS_DIRECTORY", sandbox),
+            ("MESOS_EXECUTOR_ID", "e2e"),
+            ("MESOS_FRAMEWORK_ID", &framework),
+            ("MESOS_LIBEXEC_DIRECTORY", libexec),
+            ("MESOS_NATIVE_JAVA_LIBRARY", &library),
+            ("MESOS_NATIVE_LIBRARY", &library),
+            ("MESOS_RECOVERY_TIMEOUT", "15mins"),
+            ("MESOS_SANDBOX", sandbox),
+            ("MESOS_SLAVE_ID", &slave),
+            ("MESOS_SLAVE_PID", "slave(1)@127.0.0.1:5051"),
+            ("MESOS_WORK_DIRECTORY", agent.work_dir.to_str().unwrap()),
+            ("OF", "the task"),
+            ("PATH", crate::agent::PATH),
+            // The agent calls by a shell, which adds it.
+            ("PWD", sandbox),
+        ];
+        if profile.name != "0.19" && profile.name != "0.22" {
+            expected.push(("MESOS_AGENT_ENDPOINT", "127.0.0.1:5051"));
+            expected.push(("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", "5secs"));
+            expected.push(("MESOS_SUBSCRIPTION_BACKOFF_MAX", "2secs"));
+        }
+        if profile.name == "1.0" {
+            expected.push(("MESOS_HTTP_COMMAND_EXECUTOR", "0"));
+        }
+        let expected: BTreeSet<_> = expected.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let report = report_of(&container);
+        assert_eq!(report.environment(), expected.iter().map(String::as_str).collect(), "{}", profile.name);
+        assert_eq!(report.environment().len(), report.lines("environment").len(), "a name stands twice");
+    }
 }
 
 /// What `id` would say: the tests' own look at the databases, by another way than the program's.

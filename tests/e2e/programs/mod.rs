@@ -54,7 +54,9 @@ fn calls(agent: &Agent) -> Vec<String> {
 
 #[test]
 fn programs_are_called_in_order_and_cleaned_up_in_reverse() {
-    let agent = agent_with("program/one,posix/cpu,program/two");
+    let agent = Agent::builder().flag("--isolation=program/one,posix/cpu,program/two");
+    let agent = agent.asks_only_when_told("its calls are counted").build();
+    fs::write(agent.path("calls"), "").unwrap();
     isolator(&agent, "one", "");
     isolator(&agent, "two", "");
     let container = launch(&agent, &format!("{AWAIT_GO}; exit 3"));
@@ -113,7 +115,7 @@ fn a_watch_ends_the_container_with_its_message() {
     isolator(&agent, "limit", &format!("watch) sleep 0.3; cat {breach} ;;"));
     let container = launch(&agent, "setsid sleep 1000 & sleep 1000");
     let end = container.complete();
-    assert_eq!((end.killed, end.state, &end.reasons[..]), (true, Some(3), &[19][..]), "{end:?}");
+    end.assert_limit(19);
     assert_eq!((end.message.as_str(), end.status), ("Too many cats: 3 of 2", Some(9)));
     agent.assert_nothing_left();
 }

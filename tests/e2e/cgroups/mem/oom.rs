@@ -15,7 +15,7 @@ pub(super) const HOG: &str = "tail /dev/zero";
 /// Fails the test unless this says that a limit of so many megabytes was met.
 #[track_caller]
 pub(super) fn assert_limited(end: &Termination, megabytes: u64) {
-    assert_eq!((end.killed, end.state, end.reasons.as_slice()), (true, Some(3), &[8][..]), "{end:?}");
+    end.assert_limit(8);
     let (head, statistics) = end.message.split_once("\n\nMEMORY STATISTICS: \n").unwrap_or_else(|| panic!("{end:?}"));
     let used = head.strip_prefix(&format!("Memory limit exceeded: Requested: {megabytes}MB Maximum Used: ")).unwrap();
     // The kernel lets who is dying go a few pages beyond.

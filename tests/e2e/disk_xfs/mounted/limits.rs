@@ -7,7 +7,7 @@ use crate::disk_xfs::{ENFORCE, Host, KILL, MB, builder, host, id, resources, scr
 
 #[track_caller]
 fn assert_ended_for_its_use(end: &crate::agent::messages::Termination, quota: u64) {
-    assert_eq!((end.killed, &end.reasons[..]), (true, &[20][..]), "{end:?}");
+    end.assert_limit(20);
     let used = end
         .message
         .strip_prefix("Disk usage (")
