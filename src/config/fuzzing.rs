@@ -1,7 +1,7 @@
 //! Flags (lines that begin with a dash) and variables (all other lines with an equals sign): deciding every setting ends, and the settings in force
 //! are the same when a configuration file says them. And the texts that have a form of their own, each line as every one of them.
 #![forbid(unsafe_code)]
-#![allow(clippy::expect_used)]
+#![allow(clippy::expect_used, clippy::panic)]
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;

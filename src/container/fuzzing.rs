@@ -52,7 +52,7 @@ pub(crate) fn directory(files: &[(&str, &[u8])]) {
     said(dir.launch());
     said(dir.launched_resources());
     assert_ne!(dir.status(), Some(-1));
-    (dir.left(), dir.is_committed(), dir.is_destroy_requested());
+    drop((dir.left(), dir.is_committed(), dir.is_destroy_requested()));
     said(dir.facts("network/port_mapping"));
     let outcome = said(dir.outcome()).flatten();
     if let Some(ended) = said(dir.unfinished()).flatten().or(outcome) {

@@ -178,9 +178,9 @@ impl Bed {
         let meta = self.work_dir.join("meta").join(&run);
         fs::create_dir_all(&container.sandbox)?;
         fs::create_dir_all(&meta)?;
-        let (command, arguments) = match task {
-            Task::Program(path, arguments) => (path, Some(arguments.iter().map(ToString::to_string).collect())),
-            Task::Shell(script) => (script, None),
+        let (command, arguments, shell) = match task {
+            Task::Program(path, arguments) => (path, arguments.iter().map(ToString::to_string).collect(), false),
+            Task::Shell(script) => (script, Vec::new(), true),
         };
         let launch = Launch {
             container: container.id.clone(),
@@ -190,7 +190,10 @@ impl Bed {
             directory: container.sandbox.display().to_string(),
             user: Some(self.user.clone()),
             checkpoint: true,
+            name: String::new(),
+            source: "bench".to_owned(),
             command: (*command).to_owned(),
+            shell: Some(shell),
             arguments,
             environment: Vec::new(),
             uris: Vec::new(),
@@ -256,7 +259,7 @@ impl Container<'_> {
 
     /// The same with an answer of `wait` that has come already.
     pub fn check(&self, done: &Done, status: i32) -> Result<()> {
-        let termination = Termination::of(&Message::of_record(&done.answer));
+        let termination = Termination::of(&Message::of_record(&done.answer), messages::Endings::Reasons);
         if termination.status != Some(status) {
             bail!("an end with status {status} was expected, not {termination:?}");
         }

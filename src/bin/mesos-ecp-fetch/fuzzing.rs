@@ -38,7 +38,7 @@ pub fn archive(data: &[u8]) {
     let path = scratch.file("archive", content);
     let archive = File::open(path).unwrap();
     // Every other time as on a kernel without openat2.
-    let openat2 = which / NAMES.len() % 2 == 0;
+    let openat2 = (which / NAMES.len()).is_multiple_of(2);
     let kind = Kind::of(name).unwrap();
     let done = extract_with(&archive, kind, name, &File::open(&sandbox).unwrap(), None, &LIMITS, openat2);
     if let Err(error) = done {

@@ -1,6 +1,5 @@
 //! The messages between agent and containerizer program, built and read field by field.
 
-use super::profile::Endings;
 use super::wire::{Message, Value};
 
 /// `ContainerID`, `SlaveID`, `FrameworkID`, `ExecutorID`, `TaskID`: one string each.
@@ -34,6 +33,9 @@ pub fn update(container: &str, resources: &[Message]) -> Message {
 pub fn uri(value: &str) -> Message {
     Message::new().bytes(1, value)
 }
+
+/// The agent's address in its cluster.
+pub const SLAVE_PID: &str = "slave(1)@127.0.0.1:5051";
 
 /// What stands in a `Launch`.
 #[derive(Clone, Debug)]
@@ -73,7 +75,7 @@ impl Launch {
         if let Some(user) = &self.user {
             launch = launch.bytes(5, user);
         }
-        launch.message(6, &id(&self.slave)).bytes(7, super::SLAVE_PID).bool(8, self.checkpoint)
+        launch.message(6, &id(&self.slave)).bytes(7, SLAVE_PID).bool(8, self.checkpoint)
     }
 
     fn executor_info(&self) -> Message {
@@ -103,6 +105,16 @@ impl Launch {
 /// Edits the command of a `Launch`.
 pub fn edit_command(launch: &mut Message, mut edit: impl FnMut(&mut Message)) {
     launch.edit(3, |executor| executor.edit(7, &mut edit));
+}
+
+/// The fields of a Termination that the release knows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Endings {
+    /// Up to 0.25: `killed` and `message` are required, and a record without one of them is no answer (0.22: the task is LOST,
+    /// "Abnormal executor termination").
+    Killed,
+    /// From 0.26: `state` and `reasons`; nothing is required.
+    Reasons,
 }
 
 /// `Termination`, as `wait` answers it.

@@ -40,6 +40,7 @@ use tempfile::TempDir;
 pub use builder::Builder;
 pub use call::{Call, Invocation};
 pub use container::Container;
+pub use messages::SLAVE_PID;
 pub use output::Output;
 pub use patience::{DEADLINE, patient};
 use polling::Polls;
@@ -53,8 +54,6 @@ pub use task::Task;
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// The account of agents without root: `nobody`.
 pub const NOBODY: (u32, u32) = (65534, 65534);
-/// The agent's address in its cluster.
-pub const SLAVE_PID: &str = "slave(1)@127.0.0.1:5051";
 
 /// An agent with directories of its own.
 pub struct Agent {

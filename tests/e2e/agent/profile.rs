@@ -7,6 +7,7 @@
 use std::sync::OnceLock;
 
 use super::fetching::Fetching;
+pub use super::messages::Endings;
 
 /// One line of releases that behave alike.
 #[derive(Debug)]
@@ -40,16 +41,6 @@ pub struct Profile {
     pub fetching: Fetching,
     /// Whether an eventfd of the agent's leaks into the verbs (0.22).
     pub leaks_eventfd: bool,
-}
-
-/// The fields of a Termination that the release knows.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Endings {
-    /// Up to 0.25: `killed` and `message` are required, and a record without one of them is no answer (0.22: the task is LOST,
-    /// "Abnormal executor termination").
-    Killed,
-    /// From 0.26: `state` and `reasons`; nothing is required.
-    Reasons,
 }
 
 /// How the command executor is to be started.
