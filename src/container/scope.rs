@@ -36,9 +36,9 @@ impl Scope {
         let base = agent.join(boot_id);
         // The usual case costs two calls: all is there.
         if !base.join("ended").is_dir() {
-            make_private(runtime_dir)?;
+            step("make state directory", || make_private(runtime_dir))?;
             for dir in [&agent, &base, &base.join("live"), &base.join("ended")] {
-                make_private(dir)?;
+                step("make state directory", || make_private(dir))?;
             }
         }
         check_private(runtime_dir)?;
@@ -58,8 +58,9 @@ impl Scope {
         let path = self.base.join("live").join(id.as_str());
         let temporary = self.base.join(temporary("new"));
         remove_tree("clear", &temporary)?;
-        DirBuilder::new().mode(0o700).create(&temporary).map_err(Error::path("make", &temporary))?;
-        let filled = ContainerDir::fill(&temporary, launched).and_then(|()| {
+        step("make new", || DirBuilder::new().mode(0o700).create(&temporary))
+            .map_err(Error::path("make", &temporary))?;
+        let filled = step("fill", || ContainerDir::fill(&temporary, launched)).and_then(|()| {
             step("create", || renameat2(AT_FDCWD, &temporary, AT_FDCWD, &path, RenameFlags::RENAME_NOREPLACE)).map_err(
                 |e| match e {
                     nix::Error::EEXIST | nix::Error::ENOTEMPTY => exists(id),
@@ -118,7 +119,7 @@ impl Scope {
             return;
         }
         // Without the mark (a full disk) the next launch sweeps again.
-        let _ = fs::write(&mark, b"");
+        let _ = step("mark swept", || fs::write(&mark, b""));
         self.sweep(retention, false);
     }
 
@@ -152,7 +153,7 @@ impl Scope {
     pub fn set_aside(&self, dir: &Path, id: &ContainerId) -> Result<PathBuf> {
         // The id is the name inside, so that the longest one is not too long.
         let aside = self.base.join("damaged").join(std::process::id().to_string());
-        fs::create_dir_all(&aside).map_err(Error::path("make", &aside))?;
+        step("make damaged", || fs::create_dir_all(&aside)).map_err(Error::path("make", &aside))?;
         let target = aside.join(id.as_str());
         step("set aside", || fs::rename(dir, &target)).map_err(Error::path("set aside", dir))?;
         Ok(target)
