@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use super::context::Context;
 use crate::cli::Verb;
 use crate::config::Settings;
-use crate::container::{ContainerId, is_alive};
+use crate::container::{ContainerDir, ContainerId, is_alive, open_alive};
 use crate::error::Result;
+use crate::protocol::state::Process;
 use crate::supervisor::{self, adopt};
 
 /// How long the live owner of a damaged state gets to write down how its container ended.
@@ -29,7 +30,9 @@ pub fn run(settings: &Settings) -> Result<()> {
     }
     for dir in context.scope.all_live()? {
         match dir.checkpoint() {
-            Ok(Some(checkpoint)) if is_alive(&context.proc, &checkpoint.owner) => {}
+            Ok(Some(checkpoint)) if is_alive(&context.proc, &checkpoint.owner) => {
+                remind(&context, &dir, &checkpoint.owner)
+            }
             Ok(Some(_)) => {
                 if let Err(e) = adopt(&dir, None, &context.config, &context.proc) {
                     context.warn(&format!("{e}; the container is left as it is, wait or destroy will try again"));
@@ -56,6 +59,16 @@ pub fn run(settings: &Settings) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A destroy that was killed may have left its mark and not have told the owner, who would go by it at some later time.
+fn remind(context: &Context, dir: &ContainerDir, owner: &Process) {
+    if dir.is_destroy_requested()
+        && let Some(owner) = open_alive(&context.proc, owner)
+    {
+        // That it has ended meanwhile is as good.
+        let _ = owner.kill(libc::SIGUSR1);
+    }
 }
 
 fn set_aside(context: &Context, dir: &Path, id: &ContainerId) -> String {

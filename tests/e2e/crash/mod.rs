@@ -64,3 +64,16 @@ fn a_launch_killed_just_before_its_commit_is_undone_by_the_supervisor() {
     agent.assert_nothing_left();
     assert!(agent.containers().is_empty(), "{} was never launched", container.id);
 }
+
+/// The agent has asked for the end, whoever of ours did not live to pass it on: it must not come at some later time, as a surprise.
+#[test]
+fn a_destroy_that_was_killed_is_carried_out_when_the_agent_comes_back() {
+    let agent = Agent::new();
+    let container = agent.task("sleep 1000").launch();
+    let call = container.invoke("destroy").env("ECP_CRASH", "request destroy:after").spawn();
+    assert!(!call.finish_within(BOUND).status.success());
+    agent.invoke("recover").run().ok();
+    eventually("it ends", || agent.live().is_empty());
+    container.complete();
+    agent.assert_nothing_left();
+}
