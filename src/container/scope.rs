@@ -124,7 +124,7 @@ impl Scope {
     }
 
     /// Deletes what nobody will ask for again: answered records older than `retention` and, with `boots`, the state of
-    /// other boots. What cannot be deleted stays for the next time.
+    /// other boots and what the other records have that only a live container needs. What cannot be deleted stays for the next time.
     pub fn sweep(&self, retention: Duration, boots: bool) {
         // What a killed process left half made or half deleted.
         for entry in fs::read_dir(&self.base).into_iter().flatten().flatten() {
@@ -137,6 +137,9 @@ impl Scope {
         for (_, ended) in self.all_ended().unwrap_or_default() {
             if ended.is_expired(&self.work_dir, retention) {
                 let _ = ended.remove();
+            } else if boots {
+                // Whoever moved it there may have been killed before it did so.
+                ended.keep_the_end_only();
             }
         }
         if boots && let Ok(entries) = fs::read_dir(&self.agent) {
