@@ -11,6 +11,7 @@ use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 
 use super::{ContainerDir, ContainerId, EndedDir, Launched};
 use crate::error::{Error, Result};
+use crate::proc::Proc;
 use crate::step::step;
 
 /// Between two sweeps by launches.
@@ -126,11 +127,16 @@ impl Scope {
     /// Deletes what nobody will ask for again: answered records older than `retention` and, with `boots`, the state of
     /// other boots and what the other records have that only a live container needs. What cannot be deleted stays for the next time.
     pub fn sweep(&self, retention: Duration, boots: bool) {
-        // What a killed process left half made or half deleted.
+        // What a killed process left half made or half deleted. It may have ended without having been reaped.
+        let proc = Proc::default();
         for entry in fs::read_dir(&self.base).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             let pid = name.strip_prefix('.').and_then(|n| n.rsplit_once('-')?.1.parse().ok());
-            if pid.is_some_and(|pid| nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None).is_err()) {
+            let is_gone = |pid| {
+                nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None).is_err()
+                    || proc.stat(pid).is_some_and(|stat| Proc::has_ended(&stat))
+            };
+            if pid.is_some_and(is_gone) {
                 let _ = remove_tree("sweep", &entry.path());
             }
         }
