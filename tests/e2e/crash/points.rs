@@ -13,7 +13,8 @@ use crate::agent::{Container, eventually};
 pub type Points = BTreeMap<When, Vec<Point>>;
 
 /// Steps that are passed or not as the moment has it.
-const SOMETIMES: [&str; 6] = ["figures ", "ready ", "network unlink", "netlink delete link", "reap", "control freezer"];
+const SOMETIMES: [&str; 7] =
+    ["figures ", "ready ", "network unlink", "netlink delete link", "reap", "control freezer", "control cgroup.kill"];
 
 pub fn is_sometimes(step: &str) -> bool {
     SOMETIMES.iter().any(|start| step.starts_with(start))
