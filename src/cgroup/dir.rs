@@ -16,6 +16,7 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::number;
 use crate::error::{Error, Result};
+use crate::step::step_of;
 
 /// Control files that grow with what a container does are cut off here.
 const LIMIT: u64 = 16 << 20;
@@ -90,7 +91,8 @@ impl Cgroup {
     /// The kernel's, with the file's path and the value.
     pub fn write(&self, name: &str, value: &str) -> Result<()> {
         // One write(2): the kernel takes each as a value of its own.
-        let written = self.file(name, OFlag::O_WRONLY)?.write(value.as_bytes());
+        let mut file = self.file(name, OFlag::O_WRONLY)?;
+        let written = step_of("control", name, || file.write(value.as_bytes()));
         written.map(drop).map_err(|source| Error::Control {
             path: self.path.join(name),
             value: value.to_owned(),

@@ -9,6 +9,7 @@ use nix::unistd::{Gid, Uid, fchown};
 
 use super::{Cgroup, Hierarchy};
 use crate::error::{Error, Result};
+use crate::step::step;
 
 /// What belongs to whom a v2 cgroup is delegated to (kernel document cgroup-v2, "Model of Delegation"): with these it can be
 /// divided, but its own limits cannot be changed.
@@ -48,7 +49,7 @@ pub fn make(hierarchy: &Hierarchy, root: &Path, name: &str, owner: Option<(Uid, 
     })?;
     let cgroup = prepare(hierarchy, path.clone()).and_then(|cgroup| {
         if let Some((uid, gid)) = owner.filter(|_| !NOT_INHERITED.iter().any(|c| hierarchy.is_v1_of(c))) {
-            give(hierarchy, &cgroup, uid, gid)?;
+            step("give cgroup", || give(hierarchy, &cgroup, uid, gid))?;
         }
         Ok(cgroup)
     });
@@ -68,7 +69,7 @@ fn make_one(hierarchy: &Hierarchy, root: &Path, path: &Path) -> Result<()> {
     if hierarchy.unified {
         enable(hierarchy, root)?;
     }
-    fs::create_dir(path).map_err(Error::path("make the cgroup", path))
+    step("make cgroup directory", || fs::create_dir(path)).map_err(Error::path("make the cgroup", path))
 }
 
 fn give(hierarchy: &Hierarchy, cgroup: &Cgroup, uid: Uid, gid: Gid) -> Result<()> {
@@ -85,7 +86,7 @@ fn give(hierarchy: &Hierarchy, cgroup: &Cgroup, uid: Uid, gid: Gid) -> Result<()
 /// Makes `root` below the mount point, level by level. Another launch may be doing the same.
 fn make_above(hierarchy: &Hierarchy, root: &Path) -> Result<()> {
     for path in levels(&hierarchy.mount_point, root).into_iter().skip(1) {
-        match fs::create_dir(&path) {
+        match step("make cgroup above", || fs::create_dir(&path)) {
             Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(Error::path("make the cgroup", path)(e)),
             _ => {}
         }

@@ -12,6 +12,7 @@ use super::MOUNTINFO;
 use super::lock::lock;
 use super::mountinfo::cgroup_mounts;
 use crate::error::{Error, Result};
+use crate::step::step;
 
 /// What the kernel can, and how it is put together at the moment: cgroups(7).
 const PROC_CGROUPS: &str = "/proc/cgroups";
@@ -69,8 +70,8 @@ impl Host<'_> {
         }
         let names = together.join(",");
         let at = directory.join(&names);
-        let made = make_empty(&at)?;
-        if let Err(e) = (self.mount)(&names, &at) {
+        let made = step("make mount point", || make_empty(&at))?;
+        if let Err(e) = step("mount hierarchy", || (self.mount)(&names, &at)) {
             if made {
                 // The first reason is the better one.
                 let _ = fs::remove_dir(&at);

@@ -10,7 +10,7 @@ use prost::Message;
 
 use crate::error::{Error, Result};
 use crate::protocol::{self, Described};
-use crate::step::step;
+use crate::step::step_of;
 
 /// A file of ours is never larger: a launch record's limit and some.
 const LIMIT: u64 = (64 << 20) + (1 << 20);
@@ -18,11 +18,16 @@ const LIMIT: u64 = (64 << 20) + (1 << 20);
 /// Writes `path` so that readers see the old content or the new one, whole. Concurrent writers must hold the container's
 /// lock. Not synced to disk: the state is void after a reboot, and a crashed process takes nothing out of the page cache.
 pub fn write(name: &'static str, path: &Path, content: &[u8]) -> Result<()> {
+    write_of(name, "", path, content)
+}
+
+/// The same for one of several: `of` says which, in the step's name.
+pub fn write_of(name: &'static str, of: &str, path: &Path, content: &[u8]) -> Result<()> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".new");
     let temporary = Path::new(&temporary);
     create(temporary, content)?;
-    step(name, || fs::rename(temporary, path)).map_err(Error::path("rename into place", path))
+    step_of(name, of, || fs::rename(temporary, path)).map_err(Error::path("rename into place", path))
 }
 
 /// Writes a file that nobody reads yet.

@@ -166,7 +166,7 @@ impl ContainerDir {
     /// # Errors
     /// When they cannot be written; the old ones then stand.
     pub fn write_facts(&self, isolator: &str, facts: &[u8]) -> Result<()> {
-        atomic::write("facts", &self.facts_path(isolator), facts)
+        atomic::write_of("facts", isolator, &self.facts_path(isolator), facts)
     }
 
     /// What an isolator has published; None when it has not yet.
@@ -182,7 +182,7 @@ impl ContainerDir {
     /// # Errors
     /// When it cannot be written; the old figures then stand.
     pub fn write_figures(&self, isolator: &str, figures: &[u8]) -> Result<()> {
-        atomic::write("figures", &self.figures_path(isolator), figures)
+        atomic::write_of("figures", isolator, &self.figures_path(isolator), figures)
     }
 
     fn figures_path(&self, isolator: &str) -> PathBuf {
@@ -274,7 +274,7 @@ impl ContainerDir {
     /// When it cannot be made.
     pub fn make_status(&self) -> Result<OwnedFd> {
         let path = self.path.join(STATUS);
-        atomic::create(&path, &NOT_ENDED.to_ne_bytes())?;
+        step("make status", || atomic::create(&path, &NOT_ENDED.to_ne_bytes()))?;
         fs::OpenOptions::new().write(true).open(&path).map(OwnedFd::from).map_err(Error::path("open", &path))
     }
 

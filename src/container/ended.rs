@@ -39,6 +39,10 @@ impl EndedDir {
     /// Empties what only a live container needs: the record may be large, and it holds the task's secrets. (Deleting it would
     /// cost the next launches more: ext4 looks for a new inode past all that were deleted in the last seconds.)
     pub(super) fn keep_the_end_only(&self) {
+        step("empty", || self.empty());
+    }
+
+    fn empty(&self) {
         for entry in fs::read_dir(&self.path).into_iter().flatten().flatten() {
             let name = entry.file_name();
             if LIVES_ONLY.iter().any(|prefix| name.as_encoded_bytes().starts_with(prefix.as_bytes())) {

@@ -11,6 +11,7 @@ use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 
 use super::{ContainerDir, ContainerId, EndedDir, Launched};
 use crate::error::{Error, Result};
+use crate::proc::Proc;
 use crate::step::step;
 
 /// Between two sweeps by launches.
@@ -36,10 +37,10 @@ impl Scope {
         let base = agent.join(boot_id);
         // The usual case costs two calls: all is there.
         if !base.join("ended").is_dir() {
-            make_private(runtime_dir)?;
+            step("make state directory", || make_private(runtime_dir))?;
             for dir in [&agent, &base, &base.join("live"), &base.join("ended")] {
                 clear_way(dir)?;
-                make_private(dir)?;
+                step("make state directory", || make_private(dir))?;
             }
         }
         check_private(runtime_dir)?;
@@ -59,8 +60,9 @@ impl Scope {
         let path = self.base.join("live").join(id.as_str());
         let temporary = self.base.join(temporary("new"));
         remove_tree("clear", &temporary)?;
-        DirBuilder::new().mode(0o700).create(&temporary).map_err(Error::path("make", &temporary))?;
-        let filled = ContainerDir::fill(&temporary, launched).and_then(|()| {
+        step("make new", || DirBuilder::new().mode(0o700).create(&temporary))
+            .map_err(Error::path("make", &temporary))?;
+        let filled = step("fill", || ContainerDir::fill(&temporary, launched)).and_then(|()| {
             step("create", || renameat2(AT_FDCWD, &temporary, AT_FDCWD, &path, RenameFlags::RENAME_NOREPLACE)).map_err(
                 |e| match e {
                     nix::Error::EEXIST | nix::Error::ENOTEMPTY => exists(id),
@@ -119,24 +121,32 @@ impl Scope {
             return;
         }
         // Without the mark (a full disk) the next launch sweeps again.
-        let _ = fs::write(&mark, b"");
+        let _ = step("mark swept", || fs::write(&mark, b""));
         self.sweep(retention, false);
     }
 
     /// Deletes what nobody will ask for again: answered records older than `retention` and, with `boots`, the state of
-    /// other boots. What cannot be deleted stays for the next time.
+    /// other boots and what the other records have that only a live container needs. What cannot be deleted stays for the next time.
     pub fn sweep(&self, retention: Duration, boots: bool) {
-        // What a killed process left half made or half deleted.
+        // What a killed process left half made or half deleted. It may have ended without having been reaped.
+        let proc = Proc::default();
         for entry in fs::read_dir(&self.base).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             let pid = name.strip_prefix('.').and_then(|n| n.rsplit_once('-')?.1.parse().ok());
-            if pid.is_some_and(|pid| nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None).is_err()) {
+            let is_gone = |pid| {
+                nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None).is_err()
+                    || proc.stat(pid).is_some_and(|stat| Proc::has_ended(&stat))
+            };
+            if pid.is_some_and(is_gone) {
                 let _ = remove_tree("sweep", &entry.path());
             }
         }
         for (_, ended) in self.all_ended().unwrap_or_default() {
             if ended.is_expired(&self.work_dir, retention) {
                 let _ = ended.remove();
+            } else if boots {
+                // Whoever moved it there may have been killed before it did so.
+                ended.keep_the_end_only();
             }
         }
         if boots && let Ok(entries) = fs::read_dir(&self.agent) {
@@ -161,7 +171,7 @@ impl Scope {
         let Some(aside) = places.take(1000).find(|place| !place.join(name).exists()) else {
             return Err(Error::Refused(format!("{} is full of what was set aside; delete it", damaged.display())));
         };
-        fs::create_dir_all(&aside).map_err(Error::path("make", &aside))?;
+        step("make damaged", || fs::create_dir_all(&aside)).map_err(Error::path("make", &aside))?;
         let target = aside.join(name);
         step("set aside", || fs::rename(what, &target)).map_err(Error::path("set aside", what))?;
         Ok(target)
@@ -182,7 +192,8 @@ impl Scope {
                 Err(e) if e.is_not_found() => "it was not there".to_owned(),
                 Err(e) => e.to_string(),
             };
-            let made = make_private(&path).map_or_else(|e| e.to_string(), |()| "made anew".to_owned());
+            let made = step("make state directory", || make_private(&path))
+                .map_or_else(|e| e.to_string(), |()| "made anew".to_owned());
             done.push(format!("{why}; {aside}; {made}"));
         }
         done

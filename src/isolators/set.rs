@@ -9,10 +9,10 @@ use super::{Settings, make, starts_programs};
 use crate::config::IdRange;
 use crate::container::ContainerDir;
 use crate::error::{Error, Result};
-use crate::isolator::{Container, Isolator, Limitation, Preparation, Watch, Watched, in_call};
+use crate::isolator::{Container, Facts, Isolator, Limitation, Preparation, Watch, Watched, in_call};
 use crate::protocol::mesos::ResourceStatistics;
 use crate::protocol::state::Described;
-use crate::step::step;
+use crate::step::step_of;
 
 /// Before a cleanup that has failed is tried again. What fails for a moment (a file that is busy, a lock that somebody has) is
 /// well by then; what fails for good must not keep a verb waiting.
@@ -99,11 +99,12 @@ impl Set {
         for isolator in &self.list {
             let name = isolator.name();
             go_on(dir)?;
-            let facts = in_call(isolator.as_ref(), "plan", isolator.plan(container))?;
+            let planned = step_of("plan", name, || isolator.plan(container));
+            let facts = in_call(isolator.as_ref(), "plan", planned)?;
             if !facts.is_empty() {
                 dir.write_facts(name, &facts)?;
             }
-            let prepared = step("prepare", || isolator.prepare(container, &facts));
+            let prepared = step_of("prepare", name, || isolator.prepare(container, &facts));
             let mut one = in_call(isolator.as_ref(), "prepare", prepared)?;
             if let Some(facts) = one.facts.take() {
                 dir.write_facts(name, &facts)?;
@@ -126,7 +127,7 @@ impl Set {
         for isolator in &self.list {
             go_on(dir)?;
             let facts = dir.facts(isolator.name())?;
-            let isolated = step("isolate", || isolator.isolate(container, &facts));
+            let isolated = step_of("isolate", isolator.name(), || isolator.isolate(container, &facts));
             in_call(isolator.as_ref(), "isolate", isolated)?;
         }
         Ok(())
@@ -141,7 +142,8 @@ impl Set {
     ) -> Vec<(usize, Watch)> {
         let mut watches = Vec::new();
         for (number, isolator) in self.list.iter().enumerate() {
-            let found = dir.facts(isolator.name()).and_then(|facts| isolator.watch(container, &facts));
+            let watch = |facts: Facts| step_of("watch", isolator.name(), || isolator.watch(container, &facts));
+            let found = dir.facts(isolator.name()).and_then(watch);
             match in_call(isolator.as_ref(), "watch", found) {
                 Ok(found) => watches.extend(found.into_iter().map(|w| (number, w))),
                 Err(e) => failed(e.to_string()),
@@ -165,7 +167,8 @@ impl Set {
             return Ok(Watched::Done);
         };
         let facts = dir.facts(isolator.name())?;
-        match in_call(isolator.as_ref(), "ready", isolator.ready(container, &facts, fd))? {
+        let found = step_of("ready", isolator.name(), || isolator.ready(container, &facts, fd));
+        match in_call(isolator.as_ref(), "ready", found)? {
             Watched::Figures(figures) => {
                 // On a full disk `usage` shows old ones. A limit that is watched for by the same descriptor must still be seen.
                 if let Err(e) = dir.write_figures(isolator.name(), &figures)
@@ -188,7 +191,8 @@ impl Set {
     ) -> Vec<Limitation> {
         let mut limitations = Vec::new();
         for isolator in &self.list {
-            let verdict = dir.facts(isolator.name()).and_then(|facts| isolator.verdict(container, &facts));
+            let verdict = |facts: Facts| step_of("verdict", isolator.name(), || isolator.verdict(container, &facts));
+            let verdict = dir.facts(isolator.name()).and_then(verdict);
             match in_call(isolator.as_ref(), "verdict", verdict) {
                 Ok(limitation) => limitations.extend(limitation),
                 Err(e) => failed(e.to_string()),
@@ -204,7 +208,7 @@ impl Set {
     pub fn update(&self, dir: &ContainerDir, container: &Container<'_>) -> Result<()> {
         for isolator in &self.list {
             let facts = dir.facts(isolator.name())?;
-            let new = step("update", || isolator.update(container, &facts));
+            let new = step_of("update", isolator.name(), || isolator.update(container, &facts));
             if let Some(new) = in_call(isolator.as_ref(), "update", new)? {
                 dir.write_facts(isolator.name(), &new)?;
             }
@@ -222,7 +226,8 @@ impl Set {
     ) {
         for isolator in self.list.iter().filter(|isolator| isolator.measures()) {
             let mut with = statistics.clone();
-            let part = dir.facts(isolator.name()).and_then(|facts| isolator.usage(container, &facts, &mut with));
+            let ask = |facts: Facts| step_of("usage", isolator.name(), || isolator.usage(container, &facts, &mut with));
+            let part = dir.facts(isolator.name()).and_then(ask);
             match in_call(isolator.as_ref(), "usage", part) {
                 Ok(()) => *statistics = with,
                 Err(e) => failed(e.to_string()),
@@ -235,7 +240,7 @@ impl Set {
         for isolator in &self.list {
             let recover = || {
                 let facts = dir.facts(isolator.name())?;
-                match isolator.recover(container, &facts)? {
+                match step_of("recover", isolator.name(), || isolator.recover(container, &facts))? {
                     Some(new) => dir.write_facts(isolator.name(), &new),
                     None => Ok(()),
                 }
@@ -270,7 +275,8 @@ impl Set {
             tries += 1;
             let begin = Instant::now();
             let facts = dir.facts(isolator.name());
-            let cleaned = facts.and_then(|facts| step("cleanup", || isolator.cleanup(container, &facts)));
+            let cleanup = |facts: Facts| step_of("cleanup", isolator.name(), || isolator.cleanup(container, &facts));
+            let cleaned = facts.and_then(cleanup);
             let Err(e) = in_call(isolator, "cleanup", cleaned) else { return Ok(()) };
             match pauses.next().filter(|_| begin.elapsed() < A_HANG) {
                 Some(pause) => std::thread::sleep(*pause),

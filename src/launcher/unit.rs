@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::cgroup::{Cgroup, Hierarchies, MOUNTINFO, own_path, while_gone};
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::step::step;
 
 /// The v2 cgroup, beside those of the containers, that supervisors live in. (A cgroup that is divided holds no processes.)
 pub(super) const SUPERVISORS: &str = "supervisors";
@@ -92,7 +93,7 @@ fn make(mount_point: &Path, below: &Path) -> Result<()> {
     let mut path = mount_point.to_path_buf();
     for component in below.components() {
         path.push(component);
-        match fs::create_dir(&path) {
+        match step("make unit", || fs::create_dir(&path)) {
             Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(Error::path("make the cgroup", path)(e)),
             _ => {}
         }

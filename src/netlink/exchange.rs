@@ -11,6 +11,7 @@ use super::attribute::Bad;
 use super::message::{NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_MIN_TYPE, Outcome, Request};
 use super::socket::Socket;
 use crate::error::Result;
+use crate::step::step_of;
 
 /// Requests sent at once. Their acknowledgements must fit into the socket's buffer: at most about 1.5 KiB for each, of 208 KiB by
 /// default, and more where we may ask for it.
@@ -50,7 +51,8 @@ impl Socket {
             // One at least, however long.
             let count = rest.iter().take(AT_ONCE).take_while(fits).count().max(1);
             let (now, later) = rest.split_at(count.min(rest.len()));
-            self.perform_some(now, &mut results);
+            let operation = now.first().map_or("", Request::operation);
+            step_of("netlink", operation, || self.perform_some(now, &mut results));
             rest = later;
         }
         results

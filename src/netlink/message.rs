@@ -100,6 +100,11 @@ impl Request<'_> {
         Ok(bytes)
     }
 
+    /// What it asks for, in two words.
+    pub(super) fn operation(&self) -> &'static str {
+        self.operation
+    }
+
     /// Of the message, in bytes.
     pub(super) fn size(&self) -> usize {
         self.bytes.len()

@@ -13,13 +13,14 @@ use nix::unistd::{fchown, geteuid};
 
 use super::Owner;
 use super::resolve::{kind, no_links, open_for};
+use crate::step::step;
 
 /// Makes the directory, or opens the one that is there, which stays as it is.
 ///
 /// # Errors
 /// ELOOP for a link, ENOTDIR for anything else that is no directory; those of mkdirat(2) and fchown(2).
 pub(super) fn directory(parent: BorrowedFd<'_>, name: &OsStr, owner: Owner) -> nix::Result<OwnedFd> {
-    match mkdirat(parent, name, Mode::S_IRWXU) {
+    match step("make directory", || mkdirat(parent, name, Mode::S_IRWXU)) {
         Err(Errno::EEXIST) => return open_for(parent, Path::new(name), OFlag::O_PATH | OFlag::O_DIRECTORY, no_links()),
         done => done?,
     }
@@ -39,7 +40,7 @@ pub(super) fn directory(parent: BorrowedFd<'_>, name: &OsStr, owner: Owner) -> n
 /// ELOOP for a link, EISDIR for a directory; those of open(2) and fchown(2).
 pub(super) fn file(parent: BorrowedFd<'_>, name: &OsStr, owner: Owner) -> nix::Result<OwnedFd> {
     let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    match openat(parent, name, flags, Mode::S_IRUSR | Mode::S_IWUSR) {
+    match step("make file", || openat(parent, name, flags, Mode::S_IRUSR | Mode::S_IWUSR)) {
         Ok(made) => own(&made, owner)?,
         Err(Errno::EEXIST) => {}
         Err(e) => return Err(e),

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::{Charge, adopt, end_damaged};
 use crate::config::Config;
-use crate::container::{ContainerDir, Scope, is_alive, understand};
+use crate::container::{ContainerDir, Scope, is_alive, open_alive, understand};
 use crate::error::Error;
 use crate::proc::Proc;
+use crate::protocol::state::Process;
 
 /// How long the live owner of a damaged state gets to write down how its container ended.
 pub const OWNERS_RECORD: Duration = Duration::from_millis(500);
@@ -18,7 +19,7 @@ pub const OWNERS_RECORD: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub enum Found {
     /// Its owner lives.
-    Owned,
+    Owned(Process),
     /// Its owner is dead: somebody has to take over.
     Ownerless,
     /// It has ended.
@@ -38,7 +39,7 @@ pub fn examine(dir: &ContainerDir, config: &Config, proc: &Proc) -> Found {
         Err(why) => return Found::Hopeless(why),
     };
     if is_alive(proc, &checkpoint.owner) {
-        return Found::Owned;
+        return Found::Owned(checkpoint.owner);
     }
     match understand(dir, &checkpoint).and_then(|()| Charge::of(dir.clone(), checkpoint, config, proc)) {
         Ok(_) => Found::Ownerless,
@@ -47,7 +48,7 @@ pub fn examine(dir: &ContainerDir, config: &Config, proc: &Proc) -> Found {
     }
 }
 
-/// [`adopt`], or the end of a container that nobody can take over: then the text of a warning. `patience` is for the record of
+/// What `recover` does with each: [`adopt`], or the end of a container that nobody can take over: then the text of a warning. `patience` is for the record of
 /// an owner that lives.
 ///
 /// # Errors
@@ -60,10 +61,24 @@ pub fn adopt_or_abandon(
     proc: &Proc,
 ) -> Result<Option<String>, Error> {
     match examine(dir, config, proc) {
-        Found::Owned | Found::Gone => Ok(None),
+        Found::Owned(owner) => {
+            remind(dir, &owner, proc);
+            Ok(None)
+        }
+        Found::Gone => Ok(None),
         Found::Ownerless => adopt(dir, None, config, proc).map(|()| None),
         Found::Short(why) => Err(why),
         Found::Hopeless(why) => Ok(Some(abandon(scope, dir, &why, patience, config, proc))),
+    }
+}
+
+/// A destroy that was killed may have left its mark and not have told the owner, who would go by it at some later time.
+fn remind(dir: &ContainerDir, owner: &Process, proc: &Proc) {
+    if dir.is_destroy_requested()
+        && let Some(owner) = open_alive(proc, owner)
+    {
+        // That it has ended meanwhile is as good.
+        let _ = owner.kill(libc::SIGUSR1);
     }
 }
 

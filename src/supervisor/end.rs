@@ -18,6 +18,7 @@ use crate::protocol::mesos::containerizer::Termination;
 use crate::protocol::state::Ended;
 use crate::step::step;
 use crate::sys::Pidfd;
+use crate::weaken;
 
 /// What is known of the end.
 #[derive(Debug, Default)]
@@ -128,13 +129,18 @@ fn clean_up(charge: &Charge, ended: Option<&Termination>) {
     let resources = charge.resources();
     let container = Container { ended, ..charge.running(&resources) };
     charge.set.cleanup(&charge.dir, &container, |e| charge.dir.log(&e));
-    charge.cgroups.remove(Instant::now() + REMOVING, |e| charge.dir.log(&e));
+    if !weaken::is("cgroups") {
+        charge.cgroups.remove(Instant::now() + REMOVING, |e| charge.dir.log(&e));
+    }
 }
 
 /// Ends the container; when this returns, `ended/<id>` has its record and nothing else is left. `stranger`: the pidfd of a
 /// first process that is not our child, from which its status may come.
 pub fn end(charge: &Charge, outcome: &mut Outcome, stranger: Option<&Pidfd>) {
-    if outcome.decided.is_none() && (outcome.status.is_some() || !outcome.limitations.is_empty()) {
+    if !weaken::is("outcome")
+        && outcome.decided.is_none()
+        && (outcome.status.is_some() || !outcome.limitations.is_empty())
+    {
         // On a full disk the status is in this process's memory only, as before.
         let _ = charge.dir.write_outcome(&record(charge, outcome));
     }

@@ -11,6 +11,7 @@ use super::end::{end, undo};
 use super::start::Signals;
 use super::{Charge, Outcome, status};
 use crate::isolator::{Watch, Watched};
+use crate::step::step;
 use crate::sys::{Pidfd, reap_child};
 
 /// What the first process is to this one.
@@ -123,7 +124,8 @@ impl Serving {
 
     /// Reaps what has ended: orphans of the container, helpers, and the first process itself.
     fn reap(&self, charge: &Charge, outcome: &mut Outcome) {
-        while let Ok(Some((pid, status))) = reap_child() {
+        // It takes the status from the kernel, which has it no more.
+        while let Ok(Some((pid, status))) = step("reap", reap_child) {
             // Only once: after that the pid may be another's.
             let first = outcome.status.is_none() && charge.checkpoint.first.as_ref().is_some_and(|f| f.pid == pid);
             if first && matches!(self.first, First::Child) {

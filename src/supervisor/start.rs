@@ -145,7 +145,7 @@ fn start(charge: &mut Charge, job: Job<'_>, streams: Option<Streams>, gate: &Gat
     gate.check()?;
     let sandbox_path = charge.checkpoint.sandbox.clone().unwrap_or_default();
     let given = streams.is_some();
-    let mut sandbox = Sandbox::open(Path::new(&sandbox_path), job.account, streams)?;
+    let mut sandbox = step("streams", || Sandbox::open(Path::new(&sandbox_path), job.account, streams))?;
     let executor =
         job.launch.executor_info.as_ref().ok_or_else(|| Error::Refused("the record has no executor_info".into()))?;
     let resources = &executor.resources;
@@ -187,7 +187,7 @@ fn start(charge: &mut Charge, job: Job<'_>, streams: Option<Streams>, gate: &Gat
     charge.dir.write_checkpoint(Stage::Started, &charge.checkpoint)?;
     charge.set.isolate(&charge.dir, &Container { asked: Some(asked), ..charge.container(resources) })?;
     if !job.fetch.is_empty() {
-        fetching::fetch(job.fetch, &sandbox, job.account, gate, job.fetch_timeout)?;
+        step("fetch", || fetching::fetch(job.fetch, &sandbox, job.account, gate, job.fetch_timeout))?;
     }
     gate.check()?;
     let gone = match step("release", || cloned.release()) {

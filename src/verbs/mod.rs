@@ -34,6 +34,7 @@ use crate::cli::Verb;
 use crate::config::{self, Format, Settings};
 use crate::error::{Error, Result};
 use crate::protocol::read_record;
+use crate::step::step_of;
 use crate::sys;
 use crate::view;
 
@@ -116,7 +117,7 @@ pub fn run(
     sys::ready_signals();
     // All of them, so that all see the same files, and whatever they start sees the host as it is.
     let view = view::leave(matches!(verb, Verb::Launch | Verb::Wait | Verb::Destroy | Verb::Recover));
-    match verb {
+    step_of("verb", verb.name(), || match verb {
         Verb::Launch => launch::run(settings, input, view.err()),
         Verb::Update => update::run(settings, input),
         Verb::Usage => usage::run(settings, input, output),
@@ -124,5 +125,5 @@ pub fn run(
         Verb::Destroy => destroy::run(settings, input),
         Verb::Containers => containers::run(settings, output),
         Verb::Recover => recover::run(settings),
-    }
+    })
 }

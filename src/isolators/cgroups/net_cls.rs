@@ -17,6 +17,7 @@ use crate::cgroup::{self, Cgroup};
 use crate::error::{Error, Result};
 use crate::isolator::{Container, Facts, Isolator, Preparation};
 use crate::isolators::Settings;
+use crate::step::step;
 use handles::Handles;
 
 /// The control file with the class id, as a decimal number; 0 for none.
@@ -72,7 +73,7 @@ fn assign(handles: Handles, cgroup: &Cgroup) -> Result<()> {
     if lock.metadata().is_ok_and(|m| m.permissions().mode() & 0o077 != 0) {
         // Whoever can open it can hold the lock and keep all launches waiting. Where this cannot be changed, the lock still
         // does its work.
-        let _ = lock.set_permissions(fs::Permissions::from_mode(0o600));
+        let _ = step("close class ids", || lock.set_permissions(fs::Permissions::from_mode(0o600)));
     }
     cgroup::lock(&lock, &path)?;
     let Some(id) = handles.lowest_free(used(root.path())?) else {

@@ -11,6 +11,7 @@ pub mod container;
 mod examples;
 pub mod fetching;
 pub mod fixture;
+mod left;
 pub mod messages;
 mod output;
 mod patience;
@@ -305,14 +306,11 @@ impl Agent {
     pub fn assert_nothing_left(&self) {
         let end = Instant::now() + patient(Duration::from_secs(10));
         loop {
-            let processes = self.processes();
-            let live = self.live();
-            let cgroups = cgroups::below_all(&self.cgroups_root);
-            if processes.is_empty() && live.is_empty() && cgroups.is_empty() {
+            let left = self.left_running();
+            if left.is_empty() {
                 return;
             }
-            let named: Vec<_> = processes.iter().map(|p| format!("{} {}", p.pid, p.command_line())).collect();
-            assert!(Instant::now() < end, "left behind: processes {named:?}, live {live:?}, cgroups {cgroups:?}");
+            assert!(Instant::now() < end, "left behind: {left:?}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }

@@ -15,7 +15,7 @@ mod net_cls;
 mod perf_event;
 mod pids;
 mod places;
-mod private;
+pub mod private;
 mod reader;
 mod survivors;
 mod unit;

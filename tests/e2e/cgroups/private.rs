@@ -39,6 +39,7 @@ pub fn enter(here: &str) -> Option<PathBuf> {
         .unwrap();
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && stdout.contains("1 passed"), "{name} in namespaces:\n{stdout}\n{stderr}");
+    print!("{stdout}");
     None
 }
 

@@ -9,16 +9,21 @@ use crate::examples::pinned_cpus::{agent, assert_has, pool, taken, task};
 
 const BOUND: Duration = Duration::from_secs(20);
 
-/// Each with how often it is passed: by filesystem/posix, posix/cpu and ours, or for each CPU.
-const OF_LIFE: [(&str, u32); 5] =
-    [("prepare", 3), ("take a CPU", 1), ("isolate", 3), ("cleanup", 3), ("free a CPU", 1)];
+const ISOLATORS: [&str; 3] = ["filesystem/posix", "posix/cpu", "acme/pinned-cpus"];
+const FACTS: &str = "facts acme/pinned-cpus";
 
-fn points(steps: &[(&str, u32)]) -> Vec<(String, u32)> {
-    let sides = |(step, times): &(&str, u32)| {
-        let (step, times) = ((*step).to_owned(), *times);
-        (1..=times).flat_map(move |at| ["before", "after"].map(|side| (format!("{step}:{side}"), at)))
-    };
-    steps.iter().flat_map(sides).collect()
+/// A call of each of the isolators.
+fn of_each(call: &str) -> Vec<String> {
+    ISOLATORS.iter().map(|isolator| format!("{call} {isolator}")).collect()
+}
+
+fn of_life() -> Vec<String> {
+    let own = ["take a CPU", "free a CPU"].map(str::to_owned);
+    ["prepare", "isolate", "cleanup"].into_iter().flat_map(of_each).chain(own).collect()
+}
+
+fn points(steps: &[String]) -> Vec<String> {
+    steps.iter().flat_map(|step| ["before", "after"].map(|side| format!("{step}:{side}"))).collect()
 }
 
 #[track_caller]
@@ -37,23 +42,20 @@ fn the_sweep_knows_the_steps() {
     let container = task(&agent, 1.0).agent_env("ECP_STEPS", list.to_str().unwrap()).launch();
     container.destroy();
     let passed = std::fs::read_to_string(list).unwrap();
-    for (step, times) in OF_LIFE {
-        for side in ["before", "after"] {
-            let point = format!("{step}:{side}");
-            let found = passed.lines().filter(|line| *line == point).count();
-            assert_eq!(found, times as usize, "{point} in {passed}");
-        }
+    for point in points(&of_life()) {
+        let found = passed.lines().filter(|line| *line == point).count();
+        assert_eq!(found, 1, "{point} in {passed}");
     }
 }
 
 #[test]
 fn killed_at_any_step_of_its_life_it_leaves_no_cpu_taken() {
-    for (point, at) in points(&OF_LIFE) {
+    for point in points(&of_life()) {
         for destroyed in [false, true] {
-            let what = format!("{point}, time {at}, destroyed: {destroyed}");
+            let what = format!("{point}, destroyed: {destroyed}");
             let agent = agent();
             pool(&agent, 1);
-            let task = task(&agent, 1.0).agent_env("ECP_CRASH", &point).agent_env("ECP_CRASH_AT", &at.to_string());
+            let task = task(&agent, 1.0).agent_env("ECP_CRASH", &point);
             let (container, call) = task.spawn();
             let launched = call.finish_within(BOUND).status.success();
             assert_eq!(launched, point.starts_with("cleanup") || point.starts_with("free"), "{what}");
@@ -89,14 +91,14 @@ fn killed_in_an_update_it_has_what_it_is_to_have_after_a_take_over() {
         crate::agent::skip!("needs two CPUs");
     }
     for (from, to, step) in [(1.0, 2.0, "take a CPU"), (2.0, 1.0, "free a CPU")] {
-        for (point, at) in points(&[("update", 3), (step, 1), ("facts", 1)]) {
-            let what = format!("{point}, time {at}, from {from} to {to}");
+        for point in points(&[of_each("update"), vec![step.to_owned(), FACTS.to_owned()]].concat()) {
+            let what = format!("{point}, from {from} to {to}");
             let agent = agent();
             let cpus = pool(&agent, 2);
             let container = task(&agent, from).launch();
             container.line("cpus");
             let call = container.invoke("update").record(update(&container.id, &[scalar("cpus", to)]).record());
-            let call = call.env("ECP_CRASH", &point).env("ECP_CRASH_AT", &at.to_string());
+            let call = call.env("ECP_CRASH", &point);
             assert!(!call.spawn().finish_within(BOUND).status.success(), "{what}: it was not killed");
             agent.kill_supervisors();
             let mut recovered = agent.restart_with_memory();
@@ -116,8 +118,8 @@ fn killed_in_an_update_it_has_what_it_is_to_have_after_a_take_over() {
 #[test]
 fn killed_while_it_recovers_it_recovers_the_next_time() {
     need_root!();
-    for (point, at) in points(&[("take a CPU", 1), ("facts", 1)]) {
-        let what = format!("{point}, time {at}");
+    for point in points(&["take a CPU", FACTS].map(str::to_owned)) {
+        let what = point.clone();
         let agent = agent();
         let cpus = pool(&agent, 1);
         let container = task(&agent, 1.0).launch();
@@ -125,7 +127,7 @@ fn killed_while_it_recovers_it_recovers_the_next_time() {
         agent.kill_supervisors();
         let link = super::pinned_cpus::slots(&agent).join(cpus[0].to_string());
         std::fs::remove_file(&link).unwrap();
-        let crash = agent.invoke("recover").env("ECP_CRASH", &point).env("ECP_CRASH_AT", &at.to_string());
+        let crash = agent.invoke("recover").env("ECP_CRASH", &point);
         let _ = crash.spawn().finish_within(BOUND);
         eventually(&format!("{what}: who took over is dead"), || agent.supervisors().is_empty());
         let mut recovered = agent.restart_with_memory();

@@ -2,7 +2,7 @@
 
 pub mod clean;
 mod compiled;
-mod isolated;
+pub mod isolated;
 mod plain;
 mod report;
 mod whole;

@@ -52,6 +52,8 @@ fn at_any_step(builder: fn(&Bed) -> Builder, steps: &[&str]) {
         let fresh = bed!();
         let agent = builder(&fresh).build();
         let task = agent.task("exec sleep 1000").resources(resources(&[PORTS])).agent_env("ECP_CRASH", point);
+        // Once: whoever takes over has the same environment, and may have to pass the same point.
+        let task = task.agent_env("ECP_CRASH_ONCE", agent.path("died").to_str().unwrap());
         assert!(!task.spawn().1.finish().status.success());
         eventually(&format!("{point}: the failed launch is undone"), || agent.live().is_empty());
         assert!(tcp(&fresh.host, &fresh.peer, PEER, 80, true).is_some(), "{point}: the host is cut off");
@@ -65,6 +67,7 @@ fn at_any_step(builder: fn(&Bed) -> Builder, steps: &[&str]) {
         println!("{point}");
         let agent = builder(&bed).build();
         let task = agent.task("exec sleep 1000").resources(resources(&[PORTS])).agent_env("ECP_CRASH", &point);
+        let task = task.agent_env("ECP_CRASH_ONCE", agent.path("died").to_str().unwrap());
         let (container, call) = task.spawn();
         let launched = call.finish().status.success();
         if launched {

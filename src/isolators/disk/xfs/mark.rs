@@ -19,6 +19,7 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 
 use super::spot::Spot;
 use crate::error::{Error, Result};
+use crate::step::step;
 use crate::sys::mount::{BENEATH, openat2};
 use crate::sys::{Project, project_of, set_project};
 
@@ -149,7 +150,7 @@ impl Walk<'_> {
 
     /// False: it was so already.
     fn change(&self, file: BorrowedFd<'_>, inherited: bool) -> std::io::Result<bool> {
-        set_project(file, Project { id: self.id, inherited })
+        step("project mark", || set_project(file, Project { id: self.id, inherited }))
     }
 
     fn may_wait(&self) -> bool {

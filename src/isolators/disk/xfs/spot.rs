@@ -14,6 +14,7 @@ use nix::sys::statfs::{FsType, fstatfs};
 use super::super::quota::Place;
 use crate::cgroup;
 use crate::error::{Error, Result};
+use crate::step::step;
 use crate::sys::{
     Project, ProjectQuota, attribute, project_accounting, project_of, project_quota, set_attribute, set_project,
     set_project_limits,
@@ -119,7 +120,8 @@ impl Spot {
 
     /// Sets limits of a project of its file system, in bytes; 0: none.
     pub(super) fn limit(&self, id: u32, (soft, hard): (u64, u64)) -> Result<()> {
-        set_project_limits(self.fd(), id, soft, hard).map_err(Error::path("set the quota of", &self.path))
+        step("project limit", || set_project_limits(self.fd(), id, soft, hard))
+            .map_err(Error::path("set the quota of", &self.path))
     }
 
     pub(super) fn project(&self) -> Result<Project> {
@@ -128,12 +130,14 @@ impl Spot {
 
     /// Makes the directory itself one of a project.
     pub(super) fn become_of(&self, project: Project) -> Result<()> {
-        set_project(self.fd(), project).map(drop).map_err(Error::path("give a project id to", &self.path))
+        step("project id", || set_project(self.fd(), project))
+            .map(drop)
+            .map_err(Error::path("give a project id to", &self.path))
     }
 
     /// Writes down that this id was given to the directory by us.
     pub(super) fn note(&self, id: u32) -> Result<()> {
-        set_attribute(self.fd(), NOTE, id.to_string().as_bytes())
+        step("project note", || set_attribute(self.fd(), NOTE, id.to_string().as_bytes()))
             .map_err(Error::path("note the project id of", &self.path))
     }
 

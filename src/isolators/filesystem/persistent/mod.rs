@@ -27,6 +27,7 @@ use crate::container::open_alive;
 use crate::error::{Error, Result};
 use crate::isolator::{self, Container, Mount, Stage, mount};
 use crate::isolators::Settings;
+use crate::step::step;
 pub use directory::Directory;
 use facts::{Facts, Kept};
 use join::{Change, Seen};
@@ -183,7 +184,7 @@ impl Persistent {
         }
         let below = c_path(seen.strip_prefix("/").unwrap_or(seen))?;
         let seen = Seen { path: seen, below, identity: sandbox.identity };
-        join::carry_out(&first, &seen, &changes, trees, self.timeout)?;
+        step("volume mounts", || join::carry_out(&first, &seen, &changes, trees, self.timeout))?;
         let again = |kept: &Kept| new.iter().any(|volume| volume.at.starts_with(kept.at()));
         gone.iter().filter(|kept| !again(kept)).for_each(|kept| sandbox.remove_mount_point(kept.at()));
         Ok(())
@@ -199,7 +200,7 @@ impl Persistent {
         made.map_err(|why| Error::Refused(format!("{}: {why}", volume.name)))?;
         // Who may only read it does not get it.
         if !volume.read_only {
-            owner::give(&source, sandbox.owner)?;
+            step("volume owner", || owner::give(&source, sandbox.owner))?;
         }
         Ok(source)
     }

@@ -16,6 +16,7 @@ use nix::unistd::{Gid, Uid, UnlinkatFlags, symlinkat, unlinkat};
 use super::source::identity;
 use crate::error::{Error, Result};
 use crate::paths::{Beneath, Owner};
+use crate::step::step;
 
 /// An open sandbox.
 #[derive(Debug)]
@@ -75,7 +76,7 @@ impl<'a> Sandbox<'a> {
     pub(super) fn remove_mount_point(&self, at: &Path) {
         if let Ok((holder, name)) = self.holder(at, false) {
             // It is the user's by now: whatever is wrong with it is not ours to complain about.
-            let _ = unlinkat(&holder, name, UnlinkatFlags::RemoveDir);
+            let _ = step("volume place away", || unlinkat(&holder, name, UnlinkatFlags::RemoveDir));
         }
     }
 
@@ -85,7 +86,7 @@ impl<'a> Sandbox<'a> {
     /// When something else is there.
     pub(super) fn link(&self, at: &Path, target: &Path) -> Result<()> {
         let (holder, name) = self.holder(at, true)?;
-        match symlinkat(target, &holder, name) {
+        match step("volume link", || symlinkat(target, &holder, name)) {
             Ok(()) => Ok(()),
             Err(Errno::EEXIST) if leads_to(&holder, name, target) => Ok(()),
             Err(Errno::EEXIST) => Err(Error::Refused(format!(
@@ -110,7 +111,7 @@ impl<'a> Sandbox<'a> {
         if !leads_to(&holder, name, target) {
             return Ok(());
         }
-        match unlinkat(&holder, name, UnlinkatFlags::NoRemoveDir) {
+        match step("volume link away", || unlinkat(&holder, name, UnlinkatFlags::NoRemoveDir)) {
             Ok(()) | Err(Errno::ENOENT) => Ok(()),
             Err(e) => Err(Error::path("remove the symbolic link", self.path.join(at))(io::Error::from(e))),
         }

@@ -9,6 +9,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::step::step;
 
 /// Where iproute2 has the names of network namespaces (ip-netns(8)).
 const BY_PID: &str = "netns";
@@ -53,7 +54,7 @@ impl Handles {
             if fs::read_link(link).is_ok() {
                 delete(link)?;
             }
-            symlink(target, link).map_err(Error::path("make the link", link))?;
+            step("network handle", || symlink(target, link)).map_err(Error::path("make the link", link))?;
         }
         Ok(())
     }
@@ -73,7 +74,7 @@ impl Handles {
 }
 
 fn delete(link: &Path) -> Result<()> {
-    match fs::remove_file(link) {
+    match step("network handle away", || fs::remove_file(link)) {
         Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::path("remove", link)(e)),
         _ => Ok(()),
     }

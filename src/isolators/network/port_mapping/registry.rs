@@ -18,6 +18,7 @@ use super::ranges::Ports;
 use crate::cgroup::lock;
 use crate::error::{Error, Result};
 use crate::netlink::Mac;
+use crate::step::step;
 use crate::sys::network_cookie;
 
 /// Not below an agent's runtime directory: there may be several.
@@ -251,7 +252,7 @@ impl Locked {
             file.write_all(&self.registry.encode_to_vec())
         };
         write().map_err(Error::path("write", &next))?;
-        fs::rename(&next, &path).map_err(Error::path("replace", &path))
+        step("network save", || fs::rename(&next, &path)).map_err(Error::path("replace", &path))
     }
 
     /// Removes it, when nothing is left that it tells of.
@@ -261,7 +262,7 @@ impl Locked {
     pub(super) fn remove(self) -> Result<()> {
         for name in [FILE, NEXT, LOCK] {
             let path = self.directory.join(name);
-            match fs::remove_file(&path) {
+            match step("network lose", || fs::remove_file(&path)) {
                 Err(e) if e.kind() != ErrorKind::NotFound => return Err(Error::path("remove", &path)(e)),
                 _ => {}
             }
@@ -284,7 +285,7 @@ fn namespace() -> Result<String> {
 }
 
 fn own_directory(path: &Path) -> Result<()> {
-    match DirBuilder::new().mode(0o700).create(path) {
+    match step("network directory", || DirBuilder::new().mode(0o700).create(path)) {
         Err(e) if e.kind() != ErrorKind::AlreadyExists && e.kind() != ErrorKind::NotFound => {
             return Err(Error::path("make", path)(e));
         }

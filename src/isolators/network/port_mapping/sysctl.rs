@@ -6,6 +6,7 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::step::step_of;
 
 const ROOT: &str = "/proc/sys/net";
 
@@ -34,8 +35,9 @@ pub(super) fn read(name: &str) -> Result<Option<String>> {
 /// Those of writing.
 pub(super) fn write(name: &str, value: &str) -> Result<bool> {
     let path = path(name);
+    let last = name.rsplit('/').next().unwrap_or(name);
     match fs::OpenOptions::new().write(true).open(&path) {
-        Ok(mut file) => match std::io::Write::write_all(&mut file, value.as_bytes()) {
+        Ok(mut file) => match step_of("sysctl", last, || std::io::Write::write_all(&mut file, value.as_bytes())) {
             Ok(()) => Ok(true),
             Err(source) => Err(Error::Control { path, value: value.to_owned(), source }),
         },
