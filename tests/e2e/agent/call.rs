@@ -231,6 +231,17 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// How many processes the call has open, by which it notices their end and learns how they ended.
+    pub fn pidfds(&self) -> usize {
+        let shell = self.child.as_ref().map_or(0, Child::id) as i32;
+        let links =
+            |process: &Process| fs::read_dir(format!("/proc/{}/fd", process.pid)).into_iter().flatten().flatten();
+        let is_pidfd =
+            |link: &fs::DirEntry| fs::read_link(link.path()).is_ok_and(|to| to.to_string_lossy().contains("pidfd"));
+        let own = Process::all().into_iter().filter(|process| process.parent == shell || process.pid == shell);
+        own.map(|process| links(&process).filter(is_pidfd).count()).sum()
+    }
+
     /// What becomes of a call when the agent dies: its pipes are closed, and it goes on.
     pub fn orphan(mut self) -> Orphan<'a> {
         let relay = self.relay.take().expect("the call has not been taken");

@@ -100,7 +100,9 @@ fn launched<'a>(place: &'a Place<'_>, arms: &Arms) -> Container<'a> {
 }
 
 /// The container ends by itself, and its status comes: to this wait, or to that of an agent that has come back.
-fn goes(place: &Place<'_>, arms: &Arms, container: &Container<'_>, wait: Call<'_>) {
+fn goes(place: &Place<'_>, arms: &Arms, container: &Container<'_>, mut wait: Call<'_>) {
+    // Its owner and its first process: from the latter the status comes if the owner dies with what it has reaped.
+    eventually("wait has both processes open", || wait.pidfds() >= 2 || !wait.is_running());
     container.go();
     let output = wait.finish_within(BOUND);
     let end = if output.status.success() {
