@@ -356,7 +356,8 @@ pub trait Isolator {
     }
 
     /// Looks once more whether a limit of its was what ended the container: a limit and the end may come at the same moment,
-    /// and one that was hit must not be reported as a plain exit. Not called where a limitation is known already.
+    /// and one that was hit must not be reported as a plain exit. Not called where a limitation is known already. After a take-over
+    /// it is asked again, perhaps of a container that has been cleaned up in part.
     ///
     /// # Errors
     /// Logged; the end is then reported as it is known.

@@ -88,9 +88,8 @@ fn run(dir: ContainerDir, kept: Vec<OwnedFd>, config: &Config, proc: &Proc) -> i
 fn serve(charge: Charge, signals: Signals, inherited: Option<Pidfd>) -> i32 {
     let first = charge.checkpoint.first.as_ref();
     let pidfd = inherited.or_else(|| first.and_then(|f| open_alive(&charge.proc, f)));
-    let decided = charge.dir.outcome().ok().flatten().map(|ended| ended.termination);
-    let mut outcome = Outcome { decided, ..Outcome::default() };
-    if pidfd.is_none() {
+    let mut outcome = Outcome::noted(charge.dir.outcome().ok().flatten());
+    if pidfd.is_none() && outcome.status.is_none() {
         outcome.status = status::of_file(&charge);
         outcome.no_status = Some(status::LOST);
     }

@@ -29,8 +29,10 @@ pub struct Outcome {
     pub no_status: Option<&'static str>,
     /// The limits that were exceeded.
     pub limitations: Vec<Limitation>,
-    /// What a dead owner had found out before us.
+    /// What a dead owner had found out before us, a limit among it.
     pub decided: Option<Termination>,
+    /// Whether the status is written down.
+    noted: bool,
 }
 
 /// The message of every end without a limitation, as the built-in containerizer's.
@@ -66,6 +68,23 @@ impl Outcome {
             state: limited.then_some(TaskState::TaskFailed as i32),
             reasons: self.limitations.iter().map(|l| l.reason).collect(),
         }
+    }
+
+    /// What a dead owner has noted. Without a limit in it the isolators had perhaps not been asked yet.
+    pub(super) fn noted(ended: Option<Ended>) -> Outcome {
+        match ended.map(|ended| ended.termination) {
+            Some(limited) if limited.killed => Outcome { decided: Some(limited), ..Outcome::default() },
+            noted => {
+                let status = noted.and_then(|termination| termination.status);
+                Outcome { status, noted: status.is_some(), ..Outcome::default() }
+            }
+        }
+    }
+
+    /// Writes down what is known, for whoever takes over: the kernel tells a status once.
+    pub(super) fn note(&mut self, charge: &Charge) {
+        // On a full disk the status is in this process's memory only, as before.
+        self.noted = weaken::is("outcome") || charge.dir.write_outcome(&record(charge, self)).is_ok();
     }
 }
 
@@ -137,12 +156,8 @@ fn clean_up(charge: &Charge, ended: Option<&Termination>) {
 /// Ends the container; when this returns, `ended/<id>` has its record and nothing else is left. `stranger`: the pidfd of a
 /// first process that is not our child, from which its status may come.
 pub fn end(charge: &Charge, outcome: &mut Outcome, stranger: Option<&Pidfd>) {
-    if !weaken::is("outcome")
-        && outcome.decided.is_none()
-        && (outcome.status.is_some() || !outcome.limitations.is_empty())
-    {
-        // On a full disk the status is in this process's memory only, as before.
-        let _ = charge.dir.write_outcome(&record(charge, outcome));
+    if !outcome.limitations.is_empty() || outcome.status.is_some() && !outcome.noted {
+        outcome.note(charge);
     }
     kill_all(charge, outcome, |_| {});
     if charge.checkpoint.adopted() && outcome.status.is_none() {

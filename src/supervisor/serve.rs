@@ -93,6 +93,9 @@ impl Serving {
             {
                 outcome.status = pidfd.take().and_then(|fd| status::of_stranger(&charge, &fd));
                 outcome.no_status = outcome.status.is_none().then_some(status::LOST);
+                if outcome.status.is_some() {
+                    outcome.note(&charge);
+                }
             }
             ending |= call_ready(&charge, &mut watches, round.watches, &mut outcome);
         }
@@ -130,6 +133,7 @@ impl Serving {
             let first = outcome.status.is_none() && charge.checkpoint.first.as_ref().is_some_and(|f| f.pid == pid);
             if first && matches!(self.first, First::Child) {
                 outcome.status = Some(status::of_first(charge, status));
+                outcome.note(charge);
             }
         }
     }

@@ -74,7 +74,7 @@ fn assert_true(status: Option<i32>, may_be_lost: bool) {
 /// Whether the point is between the end of the first process and the note of how it ended.
 fn in_the_gap(place: &Place<'_>, arms: &Arms) -> bool {
     let Arms::Death { point, .. } = arms else { return false };
-    let in_gap = ["reap", "outcome:before", "verdict "].iter().any(|start| point.name.starts_with(start));
+    let in_gap = ["reap", "outcome:before"].iter().any(|start| point.name.starts_with(start));
     // Whoever waits has the process open, and so its status (Linux 6.15), unless that one dies as well.
     in_gap && !place.kit.init && (arms.kills_all() || !keeps_status())
 }

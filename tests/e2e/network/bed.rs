@@ -180,9 +180,8 @@ impl Bed {
         let is_lead = |line: &&str| line.to_lowercase().contains("redirect") || line.to_lowercase().contains("mirror");
         left.extend(lo.lines().filter(is_filter).skip(1).map(|line| format!("filter on lo: {line}")));
         left.extend(lo.lines().filter(is_lead).map(|line| format!("filter on lo: {line}")));
-        // A priority that was emptied by one who died then keeps its empty table, which does nothing, until the next one that has
-        // filters there removes it with its own.
-        left.extend(eth0.lines().filter(is_filter).map(|line| format!("filter on eth0: {line}")));
+        // Nor an empty table, which a priority keeps.
+        left.extend(eth0.lines().filter(|line| line.contains("pref")).map(|line| format!("filter on eth0: {line}")));
         left
     }
 

@@ -129,16 +129,16 @@ pub(super) fn remove(socket: &mut Socket, device: Device<'_>, rules: &[Rule]) ->
         rules.iter().any(same)
     };
     let names: Vec<Name> = there.iter().filter(|found| is_ours(found)).map(|found| found.filter.name).collect();
-    let mut result =
+    let deleted =
         perform_unless_gone(socket, &names.iter().map(|name| filter::delete(device, *name)).collect::<Vec<_>>());
     there.retain(|found| !names.contains(&found.filter.name));
-    let priorities: BTreeSet<(u16, u16)> = names.iter().map(|name| (name.priority, name.protocol)).collect();
-    for (priority, protocol) in priorities {
-        if result.is_ok() && !there.iter().any(|found| found.filter.name.priority == priority) {
-            result = perform_unless_gone(socket, &[filter::delete_priority(device, parent, priority, protocol)]);
-        }
-    }
-    result
+    // Those of all the rules: who was killed after the last filter has left one.
+    let of_rules: BTreeSet<(u16, u16)> = rules.iter().map(|rule| (rule.priority, rule.protocol)).collect();
+    let is_empty = |priority: u16| !there.iter().any(|found| found.filter.name.priority == priority);
+    let empty = of_rules.into_iter().filter(|(priority, _)| is_empty(*priority));
+    let requests: Vec<Request<'_>> =
+        empty.map(|(priority, protocol)| filter::delete_priority(device, parent, priority, protocol)).collect();
+    deleted.and_then(|()| perform_unless_gone(socket, &requests))
 }
 
 /// Makes the shared filters of eth0 what they are to be for these containers, given by place and link. Each is changed in place:
@@ -175,7 +175,7 @@ pub(super) fn share(socket: &mut Socket, eth0: Device<'_>, members: &[(u32, u32)
         socket.perform_all(&requests)?;
         perform_unless_gone(socket, &deletions)?;
         let strangers = there.iter().any(|found| !ours.contains(&found.filter.name.node));
-        if members.is_empty() && !there.is_empty() && !strangers {
+        if members.is_empty() && !strangers {
             perform_unless_gone(socket, &[filter::delete_priority(eth0, INGRESS, priority, protocol)])?;
         }
     }
