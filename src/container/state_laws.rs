@@ -94,3 +94,14 @@ proptest! {
         prop_assert_eq!(record.is_listed(base.path()), !ended.destroyed());
     }
 }
+
+/// What tests/e2e/upgrade.rs reads: see there for how to keep more.
+#[test]
+fn there_is_a_sample_of_each_version() {
+    let samples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/state");
+    let names: Vec<_> =
+        std::fs::read_dir(samples).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    for version in 1..=super::STATE_VERSION {
+        assert!(names.iter().any(|name| name.starts_with(&format!("{version}-"))), "none of {version} in {names:?}");
+    }
+}

@@ -60,4 +60,5 @@ mod stopped;
 mod torture;
 mod unkillable;
 mod unprivileged;
+mod upgrade;
 mod web;

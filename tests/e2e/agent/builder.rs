@@ -30,6 +30,7 @@ pub struct Builder {
     own_fetcher: Option<bool>,
     example: Option<&'static str>,
     helpers_beside: bool,
+    replaceable: Option<PathBuf>,
     outside_tmp: bool,
 }
 
@@ -80,6 +81,12 @@ impl Builder {
     /// Runs a copy of the program, with all programs beside it that it may want.
     pub fn helpers_beside(mut self) -> Self {
         self.helpers_beside = true;
+        self
+    }
+
+    /// Runs a copy of this program, which [`Agent::replace`] can put another one in the place of.
+    pub fn replaceable(mut self, program: PathBuf) -> Self {
+        self.replaceable = Some(program);
         self
     }
 
@@ -164,7 +171,10 @@ impl Builder {
         let (runtime_dir, other_work_dir) = self.beside.unwrap_or((own_runtime_dir, None));
         let helpers = PathBuf::from(env!("CARGO_BIN_EXE_mesos-ecp"));
         let mut binary = self.example.map_or_else(|| helpers.clone(), examples::built);
-        if self.account.is_some() || self.own_fetcher.is_some() || self.helpers_beside {
+        if let Some(program) = self.replaceable {
+            binary = directory("bin").join(binary.file_name().unwrap());
+            install(&program, &binary);
+        } else if self.account.is_some() || self.own_fetcher.is_some() || self.helpers_beside {
             // The build directory may be closed to others.
             let copies = directory("bin");
             fs::set_permissions(&copies, fs::Permissions::from_mode(0o700)).unwrap();

@@ -232,6 +232,7 @@ impl<'a> Call<'a> {
     }
 
     /// How many processes the call has open, by which it notices their end and learns how they ended.
+    #[cfg(feature = "crash-points")]
     pub fn pidfds(&self) -> usize {
         let shell = self.child.as_ref().map_or(0, Child::id) as i32;
         let links =

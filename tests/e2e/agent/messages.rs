@@ -243,6 +243,12 @@ impl Statistics {
         self.message.get_varint(6)
     }
 
+    /// Fails the test if the timestamp is all there is.
+    #[track_caller]
+    pub fn assert_measured(&self) {
+        assert!(self.message.0.len() > 1, "no more than a timestamp: {:?}", self.message);
+    }
+
     /// Fails the test unless the timestamp is all there is.
     #[track_caller]
     pub fn assert_bare(&self) {

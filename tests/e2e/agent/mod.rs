@@ -20,8 +20,10 @@ pub mod processes;
 pub mod profile;
 mod relay;
 pub mod restart;
+mod seen;
 mod session;
 mod sessions;
+mod skip;
 pub mod task;
 pub mod wire;
 
@@ -45,10 +47,10 @@ pub use messages::SLAVE_PID;
 pub use output::Output;
 pub use patience::{DEADLINE, patient};
 use polling::Polls;
-use processes::Process;
 pub use profile::Profile;
 use session::Inherited;
 use sessions::Sessions;
+pub(crate) use skip::{need_root, note_skip, skip};
 pub use task::Task;
 
 /// The agent's own PATH.
@@ -259,65 +261,12 @@ impl Agent {
         }
     }
 
-    /// The program's processes that look after containers: all of its processes that belong to no call under way.
-    pub fn supervisors(&self) -> Vec<Process> {
-        let runtime_dir = self.runtime_dir.to_str().unwrap();
-        let variable = format!("MESOS_ECP_RUNTIME_DIR={runtime_dir}");
-        let mut all = self.sessions.outside(Process::all);
-        all.retain(|process| {
-            process.name == self.own_name()
-                && (process.command_line().contains(runtime_dir) || process.environment().contains(&variable))
-        });
-        all
-    }
-
-    /// Kills what looks after the containers, and waits until it is gone. There must be something to kill.
-    #[track_caller]
-    pub fn kill_supervisors(&self) {
-        let supervisors = self.supervisors();
-        assert!(!supervisors.is_empty(), "nobody looks after the container");
-        supervisors.iter().for_each(|process| processes::signal(process.pid, Signal::SIGKILL));
-        eventually("the killed supervisor is gone", || {
-            supervisors.iter().all(|process| !Process::is_running(process.pid))
-        });
-    }
-
-    /// The names in all of the program's `live` directories.
-    pub fn live(&self) -> Vec<String> {
-        let below = |path: PathBuf| fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
-        let live = below(self.runtime_dir.clone()).flat_map(below).flat_map(|boot| below(boot.join("live")));
-        live.map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect()
-    }
-
-    /// The state directory of a live container.
-    pub fn state(&self, id: &str) -> Option<PathBuf> {
-        let below = |path: PathBuf| fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
-        let boots = below(self.runtime_dir.clone()).flat_map(below);
-        boots.map(|boot| boot.join("live").join(id)).find(|state| state.is_dir())
-    }
-
-    /// What the log of a live container says.
-    pub fn log(&self, id: &str) -> String {
-        self.state(id).and_then(|state| fs::read_to_string(state.join("log")).ok()).unwrap_or_default()
-    }
-
-    /// Fails the test unless neither processes nor live state remain. What was told to go may take a moment.
-    #[track_caller]
-    pub fn assert_nothing_left(&self) {
-        let end = Instant::now() + patient(Duration::from_secs(10));
-        loop {
-            let left = self.left_running();
-            if left.is_empty() {
-                return;
-            }
-            assert!(Instant::now() < end, "left behind: {left:?}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    /// All processes that this agent's calls have made and that still run.
-    pub fn processes(&self) -> Vec<Process> {
-        self.sessions.outside(|| processes::mentioning(self.root.path()))
+    /// Puts another program where the agent calls this one, as a package does: those that run go on with theirs.
+    pub fn replace(&self, program: &Path) {
+        assert!(self.binary.starts_with(self.root.path()), "it is not the agent's own: see Builder::replaceable");
+        let new = self.binary.with_extension("new");
+        install(program, &new);
+        fs::rename(new, &self.binary).unwrap();
     }
 }
 
@@ -370,33 +319,3 @@ pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
 pub fn new_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/uuid").unwrap().trim().to_owned()
 }
-
-/// Notes that the running test could not be done here.
-pub fn note_skip(reason: &str) {
-    let thread = std::thread::current();
-    let name = thread.name().unwrap_or("a test");
-    println!("SKIPPED: {reason}");
-    if let Some(file) = std::env::var_os("ECP_SKIP_FILE") {
-        let mut file = fs::OpenOptions::new().append(true).create(true).open(file).unwrap();
-        std::io::Write::write_all(&mut file, format!("{name}: {reason}\n").as_bytes()).unwrap();
-    }
-}
-
-/// Ends a test that cannot be done here, and says so.
-macro_rules! skip {
-    ($reason:expr) => {{
-        $crate::agent::note_skip($reason);
-        return;
-    }};
-}
-pub(crate) use skip;
-
-/// Ends a test that needs root where there is none.
-macro_rules! need_root {
-    () => {
-        if !nix::unistd::Uid::effective().is_root() {
-            $crate::agent::skip!("needs root");
-        }
-    };
-}
-pub(crate) use need_root;

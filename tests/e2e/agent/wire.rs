@@ -76,6 +76,12 @@ impl Message {
         }
     }
 
+    /// The strings of a repeated field.
+    pub fn texts(&self, number: u32) -> Vec<String> {
+        let of_this_number = self.0.iter().filter(|(n, _)| *n == number);
+        of_this_number.filter_map(|field| Message(vec![field.clone()]).get_text(number)).collect()
+    }
+
     /// The messages of a repeated field.
     pub fn get_messages(&self, number: u32) -> Vec<Message> {
         let of_this_number = self.0.iter().filter(|(n, _)| *n == number);
