@@ -123,14 +123,14 @@ fn moved(sample: &Message, here: &Message) -> Message {
 fn go_on_from(sample: &Path) {
     let written = files(&sample.join("live"));
     let checkpoint = |path: &PathBuf| Message::decode(&fs::read(path).unwrap());
-    let sampled = written.iter().filter(|path| is_checkpoint(path)).next_back().expect("a checkpoint");
+    let sampled = written.iter().rfind(|path| is_checkpoint(path)).expect("a checkpoint");
     let isolators = checkpoint(sampled).texts(ISOLATORS).join(",");
     let agent = Agent::builder().flag(&format!("--isolation={isolators}")).build();
     let (running, ended) = (lasting(&agent), ended(&agent));
     agent.kill_supervisors();
 
     let state = agent.state(&running.id).unwrap();
-    let here = files(&state).into_iter().filter(|path| is_checkpoint(path)).next_back().expect("a checkpoint");
+    let here = files(&state).into_iter().rfind(|path| is_checkpoint(path)).expect("a checkpoint");
     let here = checkpoint(&here);
     files(&state).iter().for_each(|path| fs::remove_file(path).unwrap());
     copy(&sample.join("live"), &state);

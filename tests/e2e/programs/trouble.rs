@@ -198,9 +198,10 @@ fn what_a_dead_supervisor_had_called_is_gone_before_recover() {
 
 #[test]
 fn a_launch_that_is_destroyed_makes_no_further_calls() {
-    let agent =
-        agent_with_timeout("program/slow,program/next", &format!("{}secs", patient(Duration::from_secs(2)).as_secs()));
-    speaker(&agent, "slow", r#"{"calls": ["prepare"]}"#, "prepare) sleep 1 ;;");
+    // The destroy must come while it prepares.
+    let (sleep, timeout) = (patient(Duration::from_secs(3)).as_secs(), patient(Duration::from_secs(6)).as_secs());
+    let agent = agent_with_timeout("program/slow,program/next", &format!("{timeout}secs"));
+    speaker(&agent, "slow", r#"{"calls": ["prepare"]}"#, &format!("prepare) sleep {sleep} ;;"));
     speaker(&agent, "next", "{}", "");
     let (container, launch) = agent.task("touch ran").flag(&super::dir_flag(&agent)).spawn();
     eventually("it prepares", || calls(&agent).contains(&"slow prepare".to_owned()));
