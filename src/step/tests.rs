@@ -82,7 +82,12 @@ fn files(below: &Path, found: &mut Vec<PathBuf>) {
         let fuzzing = ["fuzzing", "fuzzing.rs", "allocated.rs"].contains(&name);
         if path.is_dir() && name != "tests" && !fuzzing {
             files(&path, found);
-        } else if name.ends_with(".rs") && !fuzzing && name != "tests.rs" && !name.ends_with("_tests.rs") {
+        } else if name.ends_with(".rs")
+            && !fuzzing
+            && name != "tests.rs"
+            && !name.ends_with("_tests.rs")
+            && !name.ends_with("_laws.rs")
+        {
             found.push(path);
         }
     }
