@@ -200,9 +200,9 @@ impl Error {
         self.io().and_then(io::Error::raw_os_error)
     }
 
-    /// Whether the host was short of something for the moment (descriptors, memory), so that a later try may do.
+    /// Whether the host was short of something for the moment (descriptors, memory) or could not read, so that a later try may do.
     pub fn is_shortage(&self) -> bool {
-        let shortage = [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::EAGAIN];
+        let shortage = [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::EAGAIN, libc::EIO, libc::ESTALE];
         self.io().and_then(io::Error::raw_os_error).is_some_and(|errno| shortage.contains(&errno))
     }
 

@@ -251,7 +251,8 @@ impl ContainerDir {
 
     /// What could not be killed in time, if the owner is past its deadline.
     pub fn left(&self) -> Option<String> {
-        fs::read_to_string(self.path.join("left")).ok()
+        let text = atomic::read(&self.path.join("left")).ok().flatten()?;
+        Some(String::from_utf8_lossy(&text).into_owned())
     }
 
     /// What [`ContainerDir::log`] appends to.
@@ -262,7 +263,7 @@ impl ContainerDir {
     /// Appends a line for whoever looks for the reason of something later.
     pub fn log(&self, line: &str) {
         use std::io::Write;
-        let file = fs::OpenOptions::new().append(true).create(true).open(self.log_path());
+        let file = atomic::opening().append(true).create(true).open(self.log_path());
         // A log line that cannot be written has no better place to go, and the container matters more.
         let _ = file.and_then(|mut f| f.write_all(format!("{line}\n").as_bytes()));
     }
@@ -283,7 +284,7 @@ impl ContainerDir {
     pub fn status(&self) -> Option<i32> {
         // No more than that: a container that may trace its init can make the file as long as it likes.
         let mut bytes = NOT_ENDED.to_ne_bytes();
-        fs::File::open(self.path.join(STATUS)).ok()?.read_exact(&mut bytes).ok()?;
+        atomic::opening().read(true).open(self.path.join(STATUS)).ok()?.read_exact(&mut bytes).ok()?;
         Some(i32::from_ne_bytes(bytes)).filter(|status| *status != NOT_ENDED)
     }
 

@@ -46,8 +46,7 @@ impl EndedDir {
         for entry in fs::read_dir(&self.path).into_iter().flatten().flatten() {
             let name = entry.file_name();
             if LIVES_ONLY.iter().any(|prefix| name.as_encoded_bytes().starts_with(prefix.as_bytes())) {
-                // What stays takes room and does no harm.
-                let _ = fs::OpenOptions::new().write(true).open(entry.path()).and_then(|file| file.set_len(0));
+                atomic::empty(&entry.path());
             }
         }
     }

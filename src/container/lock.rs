@@ -32,7 +32,11 @@ impl Lock {
         Lock::take_within(dir, PATIENCE + calls)
     }
 
-    fn take_within(dir: &Path, patience: Duration) -> Result<Option<Lock>> {
+    /// The same for who does not wait as long.
+    ///
+    /// # Errors
+    /// When it is still locked after `patience`.
+    pub fn take_within(dir: &Path, patience: Duration) -> Result<Option<Lock>> {
         let file = match File::open(dir) {
             Ok(file) => file,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 
-use super::{ContainerDir, ContainerId, EndedDir, Launched};
+use super::{ContainerDir, ContainerId, EndedDir, Launched, atomic};
 use crate::error::{Error, Result};
 use crate::proc::Proc;
 use crate::step::step;
@@ -45,6 +45,27 @@ impl Scope {
         }
         check_private(runtime_dir)?;
         Ok(Scope { agent, base, work_dir })
+    }
+
+    /// The same for who only looks: where nothing is and nothing can be made, there are no containers. Then also why.
+    ///
+    /// # Errors
+    /// When there is something that cannot be used.
+    pub fn look(runtime_dir: &Path, work_dir: &Path, boot_id: &str) -> Result<(Scope, Option<Error>)> {
+        match Scope::open(runtime_dir, work_dir, boot_id) {
+            Ok(scope) => Ok((scope, None)),
+            Err(e) if e.io().is_none() => Err(e),
+            Err(e) => {
+                let work_dir = canonical(work_dir)?;
+                let agent = runtime_dir.join(hash(&work_dir));
+                let base = agent.join(boot_id);
+                let is_absent = |found: io::Error| found.kind() == ErrorKind::NotFound;
+                if fs::symlink_metadata(base.join("live")).is_err_and(is_absent) {
+                    return Ok((Scope { agent, base, work_dir }, Some(e)));
+                }
+                Err(e)
+            }
+        }
     }
 
     /// The agent's work_dir, canonical.
@@ -121,7 +142,7 @@ impl Scope {
             return;
         }
         // Without the mark (a full disk) the next launch sweeps again.
-        let _ = step("mark swept", || fs::write(&mark, b""));
+        let _ = step("mark swept", || atomic::create(&mark, b""));
         self.sweep(retention, false);
     }
 
@@ -167,12 +188,27 @@ impl Scope {
     fn put_aside(&self, what: &Path, name: &str) -> Result<PathBuf> {
         // The name is one inside, so that the longest one is not too long. Pids come again.
         let damaged = self.base.join("damaged");
+        clear_way(&damaged)?;
         let places = (0..).map(|n| damaged.join(format!("{}-{n}", std::process::id())));
         let Some(aside) = places.take(1000).find(|place| !place.join(name).exists()) else {
             return Err(Error::Refused(format!("{} is full of what was set aside; delete it", damaged.display())));
         };
         step("make damaged", || fs::create_dir_all(&aside)).map_err(Error::path("make", &aside))?;
         let target = aside.join(name);
+        match step("set aside", || fs::rename(what, &target)) {
+            // A directory of somebody else's can get another name only.
+            Err(e) if e.kind() == ErrorKind::PermissionDenied => self.rename_aside(what, name),
+            renamed => renamed.map(|()| target).map_err(Error::path("set aside", what)),
+        }
+    }
+
+    fn rename_aside(&self, what: &Path, name: &str) -> Result<PathBuf> {
+        let pid = std::process::id();
+        let target = match what.parent() == Some(&self.base) {
+            true => what.with_extension(format!("damaged-{pid}")),
+            // Not to be taken for a container.
+            false => what.with_file_name(format!(".damaged-{pid}-{name}")),
+        };
         step("set aside", || fs::rename(what, &target)).map_err(Error::path("set aside", what))?;
         Ok(target)
     }
@@ -182,22 +218,34 @@ impl Scope {
         let mut done = Vec::new();
         for name in ["live", "ended"] {
             let path = self.base.join(name);
-            let why = match fs::read_dir(&path).map_err(Error::path("list", &path)) {
+            let aside = match fs::read_dir(&path) {
                 Ok(_) => continue,
-                Err(e) if e.is_shortage() => continue,
-                Err(e) => e,
-            };
-            let aside = match self.put_aside(&path, name) {
-                Ok(to) => format!("set aside as {}", to.display()),
-                Err(e) if e.is_not_found() => "it was not there".to_owned(),
-                Err(e) => e.to_string(),
+                Err(e) if e.kind() == ErrorKind::NotFound => "it was not there".to_owned(),
+                Err(e) if in_the_way(&e) => {
+                    let aside = self.put_aside(&path, name);
+                    format!(
+                        "{e}; {}",
+                        aside.map_or_else(|e| e.to_string(), |to| format!("set aside as {}", to.display()))
+                    )
+                }
+                // It may pass.
+                Err(e) => {
+                    done.push(Error::path("list", &path)(e).to_string());
+                    continue;
+                }
             };
             let made = step("make state directory", || make_private(&path))
                 .map_or_else(|e| e.to_string(), |()| "made anew".to_owned());
-            done.push(format!("{why}; {aside}; {made}"));
+            done.push(format!("{}: {aside}; {made}", path.display()));
         }
         done
     }
+}
+
+/// Whether what stands there can never be listed.
+fn in_the_way(e: &io::Error) -> bool {
+    let kinds = [ErrorKind::NotADirectory, ErrorKind::PermissionDenied];
+    kinds.contains(&e.kind()) || e.raw_os_error() == Some(libc::ELOOP)
 }
 
 fn exists(id: &ContainerId) -> Error {
@@ -225,13 +273,18 @@ pub(super) fn remove_whole(name: &'static str, base: &Path, path: &Path) -> Resu
 /// Removes a directory with all that is in it; that it is not there is fine.
 pub(super) fn remove_tree(name: &'static str, path: &Path) -> Result<()> {
     match step(name, || fs::remove_dir_all(path)) {
+        // No directory, as it should be.
+        Err(e) if e.kind() == ErrorKind::NotADirectory => fs::remove_file(path).map_err(Error::path("remove", path)),
         Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::path("remove", path)(e)),
         _ => Ok(()),
     }
 }
 
 fn ids_in(dir: &Path) -> Result<Vec<ContainerId>> {
-    let entries = fs::read_dir(dir).map_err(Error::path("list", dir))?;
+    let entries = match fs::read_dir(dir) {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(Error::path("list", dir))?,
+    };
     // Whatever else somebody put there is no container.
     let directories = entries.flatten().filter(|e| e.file_type().is_ok_and(|t| t.is_dir()));
     Ok(directories.filter_map(|e| ContainerId::new(e.file_name().to_str()?).ok()).collect())
@@ -261,7 +314,7 @@ fn make_private(dir: &Path) -> Result<()> {
     }
     match made {
         Ok(()) => Ok(()),
-        Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(e) if e.kind() == ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
         Err(e) => Err(Error::path("make the state directory", dir)(e)),
     }
 }

@@ -7,13 +7,16 @@ use std::time::{Duration, Instant};
 
 use super::{Charge, adopt, end_damaged};
 use crate::config::Config;
-use crate::container::{ContainerDir, Scope, is_alive, open_alive, understand};
+use crate::container::{ContainerDir, Lock, Scope, is_alive, open_alive, understand};
 use crate::error::Error;
 use crate::proc::Proc;
 use crate::protocol::state::Process;
 
 /// How long the live owner of a damaged state gets to write down how its container ended.
 pub const OWNERS_RECORD: Duration = Duration::from_millis(500);
+
+/// How long the live owner of a damaged state may clean up before it is left to it.
+const CLEANING_UP: Duration = Duration::from_secs(5);
 
 /// What a verb that looks after containers can do for one.
 #[derive(Debug)]
@@ -92,14 +95,23 @@ pub fn abandon(
     config: &Config,
     proc: &Proc,
 ) -> String {
+    let checkpoint = dir.checkpoint().ok().flatten();
+    // Of another release, which knows what this one does not.
+    if checkpoint.as_ref().is_some_and(|checkpoint| is_alive(proc, &checkpoint.owner)) {
+        return format!("container {}: {why}; somebody else looks after it", dir.id());
+    }
     // Nobody can know what to do with it, least of all its owner: what can be found of it is ended first.
-    let left = end_damaged(dir, config, proc);
+    let left = end_damaged(dir, checkpoint.as_ref(), config, proc);
     // An owner that lives sees the end, and its record is better than none.
     let begin = Instant::now();
     while dir.path().exists() && begin.elapsed() < patience {
         std::thread::sleep(Duration::from_millis(5));
     }
+    // While it cleans up it has the lock.
+    let lock = Lock::take_within(dir.path(), CLEANING_UP);
+    let is_locked = lock.as_ref().is_err_and(|e| e.io().is_none());
     let aside = match dir.path().exists() {
+        true if is_locked => "its supervisor goes on cleaning up".to_owned(),
         true => scope.set_aside(dir.path(), dir.id()).map_or_else(
             |e| if dir.path().exists() { e.to_string() } else { "somebody else has put it aside".to_owned() },
             |to| format!("set aside as {}", to.display()),

@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::isolators::marks;
 use crate::launcher::{Killed, kill_marked, leave_unit};
 use crate::proc::Proc;
+use crate::protocol::state::Ended;
 use crate::sys::{self, Pidfd};
 
 /// Starts a process that takes over, detached from the caller, and waits until it has. It gets the caller's pidfd of the
@@ -59,9 +60,15 @@ fn run(dir: ContainerDir, kept: Vec<OwnedFd>, config: &Config, proc: &Proc) -> i
         // A container without anybody to look after it would be worse.
         dir.log(&e.to_string());
     }
-    let taken = Signals::open().and_then(|signals| match become_owner(proc, &dir)? {
-        Ownership::Mine(checkpoint) => Ok(Some((signals, Charge::of(dir, *checkpoint, config, proc)?))),
-        Ownership::Theirs(_) | Ownership::Gone => Ok(None),
+    let taken = Signals::open().and_then(|signals| {
+        // Who cannot look after it does not become its owner, not even for a moment.
+        if let Some(checkpoint) = dir.checkpoint()? {
+            Charge::of(dir.clone(), checkpoint, config, proc)?;
+        }
+        match become_owner(proc, &dir)? {
+            Ownership::Mine(checkpoint) => Ok(Some((signals, Charge::of(dir, *checkpoint, config, proc)?))),
+            Ownership::Theirs(_) | Ownership::Gone => Ok(None),
+        }
     });
     let (signals, charge) = match taken {
         Ok(Some(taken)) => taken,
@@ -85,10 +92,23 @@ fn run(dir: ContainerDir, kept: Vec<OwnedFd>, config: &Config, proc: &Proc) -> i
     }
 }
 
+/// How often it is tried to read what a dead owner has noted while the host is short of something, and how long between two tries.
+const READING: (u32, Duration) = (100, Duration::from_millis(100));
+
+fn noted(dir: &ContainerDir) -> Option<Ended> {
+    for _ in 0..READING.0 {
+        match dir.outcome() {
+            Err(e) if e.is_shortage() => std::thread::sleep(READING.1),
+            found => return found.ok().flatten(),
+        }
+    }
+    None
+}
+
 fn serve(charge: Charge, signals: Signals, inherited: Option<Pidfd>) -> i32 {
     let first = charge.checkpoint.first.as_ref();
     let pidfd = inherited.or_else(|| first.and_then(|f| open_alive(&charge.proc, f)));
-    let mut outcome = Outcome::noted(charge.dir.outcome().ok().flatten());
+    let mut outcome = Outcome::noted(noted(&charge.dir));
     if pidfd.is_none() && outcome.status.is_none() {
         outcome.status = status::of_file(&charge);
         outcome.no_status = Some(status::LOST);

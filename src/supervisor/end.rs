@@ -15,7 +15,7 @@ use crate::launcher::{Cgroups, Killed, kill_descendants, kill_first, kill_in_cgr
 use crate::proc::Proc;
 use crate::protocol::mesos::TaskState;
 use crate::protocol::mesos::containerizer::Termination;
-use crate::protocol::state::Ended;
+use crate::protocol::state::{Checkpoint, Ended};
 use crate::step::step;
 use crate::sys::Pidfd;
 use crate::weaken;
@@ -50,7 +50,7 @@ impl Outcome {
     /// on as the task's.
     pub fn termination(&self) -> Termination {
         if let Some(decided) = &self.decided {
-            return decided.clone();
+            return Termination { status: self.status, ..decided.clone() };
         }
         let limited = !self.limitations.is_empty();
         let message = if limited {
@@ -72,13 +72,10 @@ impl Outcome {
 
     /// What a dead owner has noted. Without a limit in it the isolators had perhaps not been asked yet.
     pub(super) fn noted(ended: Option<Ended>) -> Outcome {
-        match ended.map(|ended| ended.termination) {
-            Some(limited) if limited.killed => Outcome { decided: Some(limited), ..Outcome::default() },
-            noted => {
-                let status = noted.and_then(|termination| termination.status);
-                Outcome { status, noted: status.is_some(), ..Outcome::default() }
-            }
-        }
+        let found = ended.map(|ended| ended.termination);
+        let status = found.as_ref().and_then(|termination| termination.status);
+        let decided = found.filter(|termination| termination.killed);
+        Outcome { status, noted: status.is_some(), decided, ..Outcome::default() }
     }
 
     /// Writes down what is known, for whoever takes over: the kernel tells a status once.
@@ -159,13 +156,18 @@ pub fn end(charge: &Charge, outcome: &mut Outcome, stranger: Option<&Pidfd>) {
     if !outcome.limitations.is_empty() || outcome.status.is_some() && !outcome.noted {
         outcome.note(charge);
     }
+    let ran = stranger.is_some_and(|pidfd| !status::is_over(pidfd));
     kill_all(charge, outcome, |_| {});
     if charge.checkpoint.adopted() && outcome.status.is_none() {
-        outcome.status = stranger.and_then(|pidfd| status::of_killed(charge, pidfd));
+        outcome.status = stranger.and_then(|pidfd| status::of_killed(charge, pidfd, ran));
         outcome.no_status = Some(status::LOST);
     } else if outcome.status.is_none() {
         // Its tracer has not let go of it.
         outcome.status = status::of_file(charge).or_else(|| status::of_zombie(charge));
+    }
+    // Of one that was killed.
+    if outcome.status.is_some() && !outcome.noted {
+        outcome.note(charge);
     }
     // An update under way could make anew what is cleaned up; the next one finds the container gone.
     let _lock = Lock::take(charge.dir.path());
@@ -194,18 +196,30 @@ fn record(charge: &Charge, outcome: &Outcome) -> Ended {
 /// For what is left of a damaged container, which `recover` may be waiting for, and with it the agent's start.
 const DAMAGED: Duration = Duration::from_secs(10);
 
-/// Ends what can be found of a container whose state nobody can read; says how that went.
-pub fn end_damaged(dir: &ContainerDir, config: &Config, proc: &Proc) -> String {
+/// Ends what can be found of a container that nobody can take over, by its checkpoint where that can be read; says how that went.
+pub fn end_damaged(dir: &ContainerDir, checkpoint: Option<&Checkpoint>, config: &Config, proc: &Proc) -> String {
     let deadline = Instant::now() + config.cgroups_destroy_timeout.min(DAMAGED);
-    if let Ok(hierarchies) = Hierarchies::read(Path::new(MOUNTINFO)) {
-        let cgroups = Cgroups::anywhere(&hierarchies, &config.cgroups.cgroups_root, dir.id().as_str());
-        kill_in_cgroups(proc, &cgroups, deadline, |_, _| {});
+    let mut left = Vec::new();
+    let mut note = |killed| {
+        if let Killed::Left(text) = killed {
+            left.push(format!("these processes could not be killed: {text}"));
+        }
+    };
+    let mut places: Vec<Cgroups> = Vec::new();
+    places.extend(checkpoint.map(|checkpoint| Cgroups::of_checkpoint(checkpoint, dir.id().as_str())));
+    let looked = Hierarchies::read(Path::new(MOUNTINFO));
+    let anywhere = |found| Cgroups::anywhere(found, &config.cgroups.cgroups_root, dir.id().as_str());
+    places.extend(looked.as_ref().ok().map(anywhere));
+    for cgroups in &places {
+        note(kill_in_cgroups(proc, cgroups, deadline, |_, _| {}));
         cgroups.remove(deadline, |_| {});
     }
-    match kill_strangers(proc, dir.id(), None, deadline) {
-        Killed::All => "its processes were killed".into(),
-        Killed::Left(left) => format!("these processes could not be killed: {left}"),
+    note(kill_strangers(proc, dir.id(), checkpoint.and_then(|checkpoint| checkpoint.first.as_ref()), deadline));
+    if let Some(mark) = checkpoint.and_then(|checkpoint| checkpoint.mark.as_ref()) {
+        note(kill_marked(proc, &marks(mark), deadline));
     }
+    left.extend(looked.err().map(|e| format!("its cgroups were not looked for: {e}")));
+    if left.is_empty() { "its processes were killed".into() } else { left.join("; ") }
 }
 
 /// Undoes a launch that failed: as if it had never been. `gave_up` hears when killing takes longer than its deadline.

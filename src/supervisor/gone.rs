@@ -72,6 +72,8 @@ pub fn see_gone(scope: &Scope, id: &ContainerId, destroy: bool, config: &Config,
             if let Err(e) = adopt(&dir, None, config, proc) {
                 match examine(&dir, config, proc) {
                     Found::Hopeless(why) => give_up(scope, &dir, why, config, proc)?,
+                    // Somebody else was faster.
+                    Found::Owned(_) | Found::Gone if !e.is_shortage() => {}
                     _ => return Err(e),
                 }
             }

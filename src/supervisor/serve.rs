@@ -140,7 +140,7 @@ impl Serving {
 
     /// A limit and the end may come at the same moment: the limit must not be lost.
     fn last_words(&self, charge: &Charge, watches: &mut Vec<(usize, Watch)>, outcome: &mut Outcome) {
-        if !outcome.limitations.is_empty() {
+        if !outcome.limitations.is_empty() || outcome.decided.is_some() {
             return;
         }
         let ready = {

@@ -15,7 +15,8 @@ use super::Charge;
 use crate::sys::{ExitInfo, Pidfd};
 
 /// Why there is none, for the Termination's message.
-pub(super) const LOST: &str = "its supervisor had died, and the kernel did not keep it (Linux 6.15 and later do)";
+pub(super) const LOST: &str =
+    "its supervisor had died, and had either taken it along or the kernel did not keep it (Linux 6.15 and later do)";
 
 /// How long pid 1 may take to reap; the usual ones do at once, some look every second.
 const REAPING: Duration = Duration::from_secs(10);
@@ -64,11 +65,16 @@ fn of_reaped(pidfd: &Pidfd) -> Option<i32> {
     }
 }
 
-/// The status of the first process after everything was killed: what the kernel says, else that of the kill.
-pub(super) fn of_killed(charge: &Charge, pidfd: &Pidfd) -> Option<i32> {
+/// Whether the process has ended.
+pub(super) fn is_over(pidfd: &Pidfd) -> bool {
+    poll(&mut [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)], PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+}
+
+/// The status of the first process after everything was killed: what the kernel says, else that of the kill if it `ran` until then.
+pub(super) fn of_killed(charge: &Charge, pidfd: &Pidfd, ran: bool) -> Option<i32> {
     // Nobody waits here for pid 1 to reap it: it ran until it was killed.
     of_file(charge).or_else(|| of_zombie(charge)).or_else(|| match pidfd.exit_info() {
         ExitInfo::Status(status) => Some(status),
-        _ => Some(libc::SIGKILL),
+        _ => ran.then_some(libc::SIGKILL),
     })
 }

@@ -59,9 +59,18 @@ impl Context {
         }
         // Called by hand, without an agent: all such calls share a scope of their own.
         let work_dir = work_dir.unwrap_or(Path::new("/"));
-        let scope = Scope::open(&runtime_dir(&config, untrusted)?, work_dir, &proc.boot_id()?)?;
+        let (runtime_dir, boot_id) = (runtime_dir(&config, untrusted)?, proc.boot_id()?);
+        // An agent does not start without these two.
+        let only_looks = [Verb::Containers, Verb::Recover].iter().any(|verb| verb.name() == name);
+        let (scope, why_not) = match only_looks {
+            true => Scope::look(&runtime_dir, work_dir, &boot_id)?,
+            false => (Scope::open(&runtime_dir, work_dir, &boot_id)?, None),
+        };
         let context = Context { name, config, scope, proc };
         warnings.iter().for_each(|w| context.warn(w));
+        if let Some(why) = why_not {
+            context.warn(&format!("{why}; so there are no containers, and none can be launched"));
+        }
         Ok(context)
     }
 

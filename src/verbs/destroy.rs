@@ -25,8 +25,12 @@ pub fn run(settings: &Settings, input: &mut impl Read) -> Result<()> {
 pub fn destroy_container(context: &Context, id: &ContainerId) -> Result<()> {
     see_gone(&context.scope, id, true, &context.config, &context.proc)?;
     let ended = context.scope.ended(id);
-    if ended.path().exists() {
-        ended.mark_destroyed()?;
+    if ended.path().exists()
+        && let Err(e) = ended.mark_destroyed()
+        && ended.path().exists()
+    {
+        // It has ended, which is what was asked for; it is only listed longer.
+        context.warn(&e.to_string());
     }
     Ok(())
 }

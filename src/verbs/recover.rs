@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::context::Context;
 use crate::cli::Verb;
@@ -11,13 +11,16 @@ use crate::container::ContainerId;
 use crate::error::Result;
 use crate::supervisor::{OWNERS_RECORD, adopt_or_abandon};
 
+/// For an owner's record when there are many to wait for.
+const SHORT: Duration = Duration::from_millis(50);
+
 /// For each container: its supervisor lives, then it is left alone; else somebody takes over, who goes on with it or undoes
 /// what was half made. Sweeps the state of other boots and records that nobody will ask for.
 pub fn run(settings: &Settings) -> Result<()> {
     let context = Context::new(Verb::Recover, settings)?;
     context.scope.repair().iter().for_each(|warning| context.warn(warning));
     context.scope.sweep(context.config.answered_retention, true);
-    for (id, ended) in context.scope.all_ended()? {
+    for (id, ended) in listed(&context, context.scope.all_ended()) {
         if let Err(why) = ended.record()
             && !why.is_shortage()
         {
@@ -26,9 +29,9 @@ pub fn run(settings: &Settings) -> Result<()> {
         }
     }
     let begin = Instant::now();
-    for dir in context.scope.all_live()? {
+    for dir in listed(&context, context.scope.all_live()) {
         // Many that are damaged do not keep the agent waiting for each.
-        let patience = OWNERS_RECORD.saturating_sub(begin.elapsed() / 4);
+        let patience = OWNERS_RECORD.saturating_sub(begin.elapsed() / 4).max(SHORT);
         match adopt_or_abandon(&context.scope, &dir, patience, &context.config, &context.proc) {
             Ok(None) => {}
             Ok(Some(warning)) => context.warn(&warning),
@@ -37,6 +40,13 @@ pub fn run(settings: &Settings) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn listed<T>(context: &Context, found: Result<Vec<T>>) -> Vec<T> {
+    found.unwrap_or_else(|why| {
+        context.warn(&why.to_string());
+        Vec::new()
+    })
 }
 
 fn set_aside(context: &Context, dir: &Path, id: &ContainerId) -> String {

@@ -7,7 +7,7 @@ use super::context::{Context, read};
 use super::refuse::persistent_volumes;
 use crate::cli::Verb;
 use crate::config::Settings;
-use crate::container::{ContainerId, Lock};
+use crate::container::{ContainerId, Lock, understand};
 use crate::error::{Error, Result};
 use crate::protocol::mesos::containerizer::Update;
 use crate::protocol::resources::merge;
@@ -30,6 +30,7 @@ pub fn run(settings: &Settings, input: &mut impl Read) -> Result<()> {
     let Some(checkpoint) = dir.checkpoint()? else {
         return Ok(());
     };
+    understand(&dir, &checkpoint)?;
     // An update names all that counts, so it mends a damaged file as well; what it does not name is as it was at the launch.
     let old = || match dir.resources() {
         Err(Error::Refused(_)) => dir.launched_resources(),

@@ -124,7 +124,14 @@ pub fn end_of(
         }
     }
     let ended = context.scope.ended(id);
-    Ok(match ended.record()? {
+    let record = loop {
+        match ended.record() {
+            Err(e) if e.is_shortage() => warn_once(context, &mut warned, &e),
+            record => break record?,
+        }
+        look(None, PAUSE)?;
+    };
+    Ok(match record {
         Some(record) => End { termination: record.termination, record: Some(ended) },
         None => End { termination: no_record(abandoned.unwrap_or_else(|| unknown(id))), record: None },
     })

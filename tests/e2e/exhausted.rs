@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::agent::{Agent, Builder, Container, cgroups, eventually, need_root, skip};
+use crate::agent::wire::{Message, Value};
+use crate::agent::{Agent, Builder, Container, cgroups, eventually, messages, need_root, skip};
 use crate::full_disk::Tiny;
 use crate::refusals::assert_says;
 
@@ -23,8 +24,15 @@ fn pair(short: &str, make: impl Fn(Builder) -> Builder) -> [Agent; 2] {
 /// Launches by the first agent, ends by the second. Gives the reason where it was refused; one that was killed gave none.
 #[track_caller]
 fn launch(agents: &[Agent; 2], what: &str) -> Option<String> {
+    launch_large(agents, 0, what)
+}
+
+/// With a record that has so many bytes for the executor.
+#[track_caller]
+fn launch_large(agents: &[Agent; 2], bytes: usize, what: &str) -> Option<String> {
     let [short, well] = agents;
-    let (container, call) = short.task("exit 3").spawn();
+    let data = |launch: &mut Message| launch.edit(3, |executor| executor.set(4, Value::Bytes(vec![7; bytes])));
+    let (container, call) = short.task("exit 3").edit(data).spawn();
     let output = call.finish_within(BOUND);
     let refused = match output.status.code() {
         Some(0) => {
@@ -75,20 +83,28 @@ fn of_descriptors() {
 
 #[test]
 fn of_addresses() {
-    let (mut refused, mut done) = (0, 0);
-    for kilobytes in (3_000..16_000).step_by(500) {
-        let agents = pair(&format!("prlimit --as={}", kilobytes * 1024), |builder| builder);
-        if !agents[0].invoke("containers").run().status.success() {
-            // The kernel cannot even load it.
-            continue;
+    let limited = |kilobytes: u32| pair(&format!("prlimit --as={}", kilobytes * 1024), |builder| builder);
+    // With how little the program can be started at all depends on how it was built.
+    let (mut too_little, mut enough) = (1_000, 32_000);
+    while enough - too_little > 16 {
+        let middle = (too_little + enough) / 2;
+        match limited(middle)[0].invoke("containers").run().status.success() {
+            true => enough = middle,
+            false => too_little = middle,
         }
-        match launch(&agents, &format!("{kilobytes} kB of addresses")) {
+    }
+    let (mut refused, mut done) = (0, 0);
+    // What it takes to be loaded is enough for all but a large record.
+    for more in (0..20).map(|n| n * 500) {
+        let kilobytes = enough + more;
+        let agents = limited(kilobytes);
+        match launch_large(&agents, 1 << 20, &format!("{kilobytes} kB of addresses")) {
             Some(_) => refused += 1,
             None => done += 1,
         }
         goes_on(&agents[1]);
     }
-    assert!(refused > 0 && done > 0, "{refused} were refused, {done} were not");
+    assert!(refused > 0 && done > 0, "{refused} were refused, {done} were not, from {enough} kB");
 }
 
 /// A cgroup around the calls of an agent, removed at the end.
@@ -189,6 +205,63 @@ fn of_a_file_system_that_can_be_written() {
     agent.assert_nothing_left();
     goes_on(&agent);
     drop(tiny);
+}
+
+/// As after a reboot: the agent comes up all the same, and is told why nothing can be launched.
+#[test]
+fn of_a_file_system_that_can_be_written_before_there_is_anything() {
+    need_root!();
+    let agent = Agent::new();
+    fs::create_dir_all(&agent.runtime_dir).unwrap();
+    let tiny = Tiny::mount(&agent.runtime_dir);
+    remount(&agent.runtime_dir, "ro");
+    let recover = agent.invoke("recover").sandbox(agent.work_dir.clone(), None).run().ok();
+    assert_says(&recover.stderr, &["Read-only file system", "none can be launched"]);
+    assert!(agent.containers().is_empty());
+    let (_, output) = agent.task("touch ran").try_launch();
+    assert_says(&output.refused(), &["Read-only file system", agent.runtime_dir.to_str().unwrap()]);
+    remount(&agent.runtime_dir, "rw");
+    goes_on(&agent);
+    drop(tiny);
+}
+
+/// The other verbs than launch: what cannot be done now says why and can be done later, and the container does not suffer.
+#[test]
+fn of_descriptors_in_a_containers_life() {
+    let (mut refused, mut done) = (0, 0);
+    for descriptors in 5..16 {
+        let [short, well] = pair(&format!("prlimit --nofile={descriptors}:{descriptors}"), |builder| builder);
+        let container = well.task("sleep 1000").launch();
+        let resources = messages::update(&container.id, &[messages::scalar("cpus", 0.5)]).record();
+        let about = |verb: &str| short.about(verb, &container.id);
+        let calls = [
+            ("usage", about("usage")),
+            ("update", about("update").record(resources)),
+            ("recover", short.invoke("recover")),
+            ("containers", short.invoke("containers")),
+            ("destroy", about("destroy")),
+        ];
+        for (verb, call) in calls {
+            let output = call.sandbox(container.path(""), None).spawn().finish_within(BOUND);
+            match output.status.code() {
+                Some(0) => done += 1,
+                // The dynamic linker.
+                Some(127) => {}
+                code => {
+                    assert!(code == Some(1), "{descriptors} descriptors: {verb}: {output:?}");
+                    assert_says(&output.stderr, &["Too many open files"]);
+                    refused += 1;
+                }
+            }
+        }
+        container.invoke("destroy").run();
+        well.about("destroy", &container.id).spawn().finish_within(BOUND).ok();
+        let end = well.about("wait", &container.id).spawn().finish_within(BOUND).termination();
+        assert_eq!(end.status, Some(9), "{descriptors} descriptors: {end:?}");
+        container.note_end();
+        goes_on(&well);
+    }
+    assert!(refused > 0 && done > 0, "{refused} were refused, {done} were not");
 }
 
 #[test]

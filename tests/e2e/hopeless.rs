@@ -2,13 +2,14 @@
 //! on, and what was there is set aside.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::agent::container::AWAIT_GO;
 use crate::agent::wire::{Message, Value};
-use crate::agent::{Agent, Container, patient};
+use crate::agent::{Agent, Container, need_root, patient};
 use crate::recovery::lasting;
 use crate::state;
 
@@ -140,6 +141,34 @@ fn what_stands_in_the_way_of_the_state_is_set_aside() {
         fs::write(&path, "of somebody else\n").unwrap();
         agent.invoke("recover").spawn().finish_within(BOUND).ok();
         assert!(agent.containers().is_empty(), "{depth}");
+        agent.task("exit 3").launch().complete().assert_status(3 << 8);
+        agent.assert_nothing_left();
+    }
+}
+
+/// What somebody made there with root's rights an agent without them can neither read nor move elsewhere.
+#[test]
+fn what_belongs_to_root_is_set_aside_by_others() {
+    need_root!();
+    for at in ["live", "ended", "live/foreign"] {
+        let agent = Agent::builder().unprivileged().build();
+        let sound = lasting(&agent);
+        let path = state::of(&agent).join(at);
+        if at != "live/foreign" {
+            sound.destroy();
+            sound.wait();
+            fs::remove_dir_all(&path).unwrap();
+        }
+        fs::create_dir(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+        let recover = agent.invoke("recover").sandbox(agent.work_dir.clone(), None).spawn().finish_within(BOUND).ok();
+        assert!(recover.stderr.contains("set aside as"), "{at}: {}", recover.stderr);
+        if at == "live/foreign" {
+            assert_eq!(agent.containers(), [sound.id.as_str()]);
+            sound.go();
+            sound.complete().assert_status(7 << 8);
+        }
+        assert!(agent.containers().is_empty(), "{at}");
         agent.task("exit 3").launch().complete().assert_status(3 << 8);
         agent.assert_nothing_left();
     }

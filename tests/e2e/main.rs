@@ -36,6 +36,7 @@ mod life;
 mod namespaces;
 mod network;
 mod network_ports;
+mod obstacles;
 mod operators_environment;
 mod persistent;
 mod programs;

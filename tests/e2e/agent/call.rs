@@ -196,8 +196,9 @@ impl<'a> Call<'a> {
         let end = relay.finish(patient(RELEASE)).unwrap_or_else(|held| {
             panic!("{} has ended, but something outlives it and holds its {held}", self.verb);
         });
-        // As the shell says it of a program that was killed.
-        let killed = status.code().is_none_or(|code| code == 128 + Signal::SIGKILL as i32);
+        // As the shell says it of a program that was killed, or that had no memory to go on with.
+        let deaths = [Signal::SIGKILL, Signal::SIGABRT].map(|signal| 128 + signal as i32);
+        let killed = status.code().is_none_or(|code| deaths.contains(&code)) || end.stderr.contains("out of memory");
         assert!(end.record_taken || killed, "{} ended without reading its record; stderr: {}", self.verb, end.stderr);
         // From then on the agent knows that the container has ended.
         if status.success() && matches!(self.verb.as_str(), "wait" | "destroy") {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use super::processes::{self, Process};
+use super::wire::Message;
 use super::{Agent, eventually, patient};
 
 impl Agent {
@@ -37,7 +38,9 @@ impl Agent {
     pub fn live(&self) -> Vec<String> {
         let below = |path: PathBuf| fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
         let live = below(self.runtime_dir.clone()).flat_map(below).flat_map(|boot| below(boot.join("live")));
-        live.map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect()
+        let names = live.map(|path| path.file_name().unwrap().to_string_lossy().into_owned());
+        // What was set aside in its place is no container any more.
+        names.filter(|name| !name.starts_with('.')).collect()
     }
 
     /// The state directory of a live container.
@@ -45,6 +48,15 @@ impl Agent {
         let below = |path: PathBuf| fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
         let boots = below(self.runtime_dir.clone()).flat_map(below);
         boots.map(|boot| boot.join("live").join(id)).find(|state| state.is_dir())
+    }
+
+    /// The process that looks after a live container, as its state says.
+    pub fn owner(&self, id: &str) -> Option<i32> {
+        let state = self.state(id)?;
+        let latest = ["checkpoint-3-adopted", "checkpoint-2-started", "checkpoint-1-launched"];
+        let checkpoint = latest.iter().find_map(|name| fs::read(state.join(name)).ok())?;
+        // Owner, and its pid.
+        Message::decode(&checkpoint).get_message(2)?.get_varint(1).map(|pid| pid as i32)
     }
 
     /// What the log of a live container says.

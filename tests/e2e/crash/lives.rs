@@ -116,20 +116,26 @@ fn goes(place: &Place<'_>, arms: &Arms, container: &Container<'_>, mut wait: Cal
     container.note_end();
 }
 
-/// It is asked for the end, and the answer comes.
-fn ended(container: &Container<'_>, wait: Option<Call<'_>>) {
+/// It is asked for the end, and the answer comes: the status of the kill, unless it died with somebody.
+fn ended(arms: &Arms, container: &Container<'_>, wait: Option<Call<'_>>) {
     let wait = wait.unwrap_or_else(|| container.spawn_wait());
     container.invoke("destroy").spawn().finish_within(BOUND).ok();
     let output = wait.finish_within(BOUND);
-    if output.status.success() {
-        output.termination();
-    }
+    let end = if output.status.success() {
+        output.termination()
+    } else {
+        assert!(arms.is_spent(), "wait failed: {}", output.stderr);
+        container.spawn_wait().finish_within(BOUND).termination()
+    };
+    assert!(end.status == Some(9) || end.status.is_none() && arms.is_spent(), "{end:?}");
     container.note_end();
 }
 
 fn launch(place: &Place<'_>, arms: &Arms, other: bool) -> Vec<String> {
     let (container, call) = arms.on_task(place.task()).spawn();
-    let succeeded = call.finish_within(BOUND).status.success();
+    let output = call.finish_within(BOUND);
+    let succeeded = output.status.success();
+    assert!(succeeded || arms.is_spent() || matches!(arms, Arms::Notes(_)), "launch failed: {}", output.stderr);
     let Arms::Death { point, .. } = arms else { return vec![container.id] };
     if succeeded {
         container.remember();
@@ -138,7 +144,7 @@ fn launch(place: &Place<'_>, arms: &Arms, other: bool) -> Vec<String> {
         eventually("the failed launch is undone", || place.agent.live().is_empty());
     }
     if succeeded && other {
-        ended(&container, None);
+        ended(arms, &container, None);
     } else {
         let mut recovered = place.agent.restart_with_memory();
         if succeeded {
@@ -160,7 +166,8 @@ fn undo(place: &Place<'_>, arms: &Arms) -> Vec<String> {
 
 fn usage(place: &Place<'_>, arms: &Arms) -> Vec<String> {
     let container = launched(place, arms);
-    arms.on(container.invoke("usage")).spawn().finish_within(BOUND);
+    let output = arms.on(container.invoke("usage")).spawn().finish_within(BOUND);
+    assert!(output.status.success() || arms.is_spent(), "usage failed: {}", output.stderr);
     if arms.kills_all() {
         place.agent.restart_with_memory();
     }
@@ -183,7 +190,7 @@ fn update(place: &Place<'_>, arms: &Arms, other: bool) -> Vec<String> {
         goes(place, arms, &container, wait);
     } else {
         // As the agent does.
-        ended(&container, Some(wait));
+        ended(arms, &container, Some(wait));
     }
     vec![container.id]
 }
@@ -213,7 +220,7 @@ fn destroy(place: &Place<'_>, arms: &Arms, other: bool) -> Vec<String> {
     if other {
         place.agent.restart_with_memory();
     }
-    ended(&container, Some(wait));
+    ended(arms, &container, Some(wait));
     vec![container.id]
 }
 

@@ -11,6 +11,7 @@ mod sweep;
 
 use lives::BOUND;
 
+use crate::agent::messages::scalar;
 use crate::agent::{Agent, cgroups, eventually, need_root};
 
 /// In each of the hierarchies, and with cgroups of the task's own in them.
@@ -76,4 +77,26 @@ fn a_destroy_that_was_killed_is_carried_out_when_the_agent_comes_back() {
     eventually("it ends", || agent.live().is_empty());
     container.complete();
     agent.assert_nothing_left();
+}
+
+/// The limit was noted before the killing, the status after it.
+#[test]
+fn a_limit_and_the_status_of_its_kill_survive_who_noted_them() {
+    for point in ["cleanup posix/disk:before", "termination:before"] {
+        let agent = Agent::builder()
+            .flag("--isolation=posix/cpu,posix/mem,posix/disk")
+            .flag("--container_disk_watch_interval=250ms")
+            .flag("--enforce_container_disk_quota")
+            .build();
+        let mark = agent.path("mark");
+        let resources = [("cpus", 0.5), ("mem", 64.0), ("disk", 2.0)].map(|(name, value)| scalar(name, value));
+        let task = agent.task("head -c 4M /dev/zero > big; sleep 1000").resources(resources.to_vec());
+        let task = task.agent_env("ECP_CRASH", point).agent_env("ECP_CRASH_ONCE", mark.to_str().unwrap());
+        let container = task.launch();
+        let end = container.complete();
+        assert!(mark.exists(), "{point}: nobody died there");
+        end.assert_limit(20);
+        assert_eq!(end.status, Some(9), "{point}: {end:?}");
+        agent.assert_nothing_left();
+    }
 }
