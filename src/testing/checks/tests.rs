@@ -17,6 +17,7 @@ use super::*;
 use crate::error::Error;
 use crate::isolator::{Container, Facts, Limitation, Preparation, Watch, Watched};
 use crate::isolators;
+use crate::proc::Proc;
 use crate::protocol::mesos::ResourceStatistics;
 use crate::protocol::resources::scalar;
 use crate::sys::{set_timer, timer};
@@ -89,7 +90,12 @@ impl Slots {
 
     fn kill(&self, container: &Container<'_>, fault: Fault) {
         if self.fault == fault {
-            kill(Pid::from_raw(container.first.unwrap().pid), Signal::SIGKILL).unwrap();
+            let pid = container.first.unwrap().pid;
+            kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+            // On a busy machine it takes a while.
+            while container.proc.stat(pid).is_some_and(|stat| !Proc::has_ended(&stat)) {
+                std::thread::yield_now();
+            }
         }
     }
 
