@@ -34,8 +34,12 @@ fn has_a_name(line: &[u8]) -> bool {
     let end = line.windows(2).rposition(|pair| pair == b") ");
     let first = |wanted: u8| line.iter().position(|byte| *byte == wanted);
     let last = |wanted: u8| line.iter().rposition(|byte| *byte == wanted);
+    // It looks at the line without blanks of any kind around it.
+    let is_state = |end: usize| line.get(end + 2).is_some_and(u8::is_ascii_alphabetic);
+    let is_line = line.first().is_some_and(u8::is_ascii_digit) && end.is_some_and(is_state);
     // procfs goes by the first and the last of them.
-    begin.zip(end).is_some_and(|(begin, end)| begin < end && first(b'(') == Some(begin + 1) && last(b')') == Some(end))
+    let between = |(begin, end)| begin < end && first(b'(') == Some(begin + 1) && last(b')') == Some(end);
+    is_line && begin.zip(end).is_some_and(between)
 }
 
 /// A mounted proc file system.

@@ -48,8 +48,11 @@ fn recycled<'a>(agent: &'a Agent, innocent: &Innocent, start_time: u64, who: &[u
     container.first_pid();
     let state = agent.state(&container.id).unwrap();
     agent.kill_supervisors();
-    container.processes().iter().for_each(|process| signal(process.pid, nix::sys::signal::Signal::SIGKILL));
-    eventually("nothing of it runs", || agent.processes().is_empty());
+    eventually("nothing of it runs", || {
+        // Again and again: a shell may just be starting something.
+        container.processes().iter().for_each(|process| signal(process.pid, nix::sys::signal::Signal::SIGKILL));
+        agent.processes().is_empty()
+    });
     for entry in fs::read_dir(&state).unwrap().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         if name.starts_with("checkpoint-") || name == "committed" {
