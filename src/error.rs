@@ -200,10 +200,18 @@ impl Error {
         self.io().and_then(io::Error::raw_os_error)
     }
 
-    /// Whether the host was short of something for the moment (descriptors, memory) or could not read, so that a later try may do.
+    /// Whether the host was short of something for the moment (descriptors, memory), so that a later try may do.
     pub fn is_shortage(&self) -> bool {
-        let shortage = [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::EAGAIN, libc::EIO, libc::ESTALE];
-        self.io().and_then(io::Error::raw_os_error).is_some_and(|errno| shortage.contains(&errno))
+        self.is_one_of(&[libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::EAGAIN])
+    }
+
+    /// Whether what could not be read may be read by a later try: state is not given up for a disk that fails for a moment.
+    pub fn may_pass(&self) -> bool {
+        self.is_shortage() || self.is_one_of(&[libc::EIO, libc::ESTALE])
+    }
+
+    fn is_one_of(&self, known: &[i32]) -> bool {
+        self.io().and_then(io::Error::raw_os_error).is_some_and(|errno| known.contains(&errno))
     }
 
     /// Of a launch whose command could not be executed: whether there is such a program. None: it failed otherwise.

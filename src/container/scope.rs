@@ -274,7 +274,9 @@ pub(super) fn remove_whole(name: &'static str, base: &Path, path: &Path) -> Resu
 pub(super) fn remove_tree(name: &'static str, path: &Path) -> Result<()> {
     match step(name, || fs::remove_dir_all(path)) {
         // No directory, as it should be.
-        Err(e) if e.kind() == ErrorKind::NotADirectory => fs::remove_file(path).map_err(Error::path("remove", path)),
+        Err(e) if e.kind() == ErrorKind::NotADirectory => {
+            step(name, || fs::remove_file(path)).map_err(Error::path("remove", path))
+        }
         Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::path("remove", path)(e)),
         _ => Ok(()),
     }

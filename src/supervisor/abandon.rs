@@ -38,7 +38,7 @@ pub fn examine(dir: &ContainerDir, config: &Config, proc: &Proc) -> Found {
     let checkpoint = match dir.checkpoint() {
         Ok(Some(checkpoint)) => checkpoint,
         Ok(None) => return Found::Gone,
-        Err(why) if why.is_shortage() => return Found::Short(why),
+        Err(why) if why.may_pass() => return Found::Short(why),
         Err(why) => return Found::Hopeless(why),
     };
     if is_alive(proc, &checkpoint.owner) {
@@ -46,7 +46,7 @@ pub fn examine(dir: &ContainerDir, config: &Config, proc: &Proc) -> Found {
     }
     match understand(dir, &checkpoint).and_then(|()| Charge::of(dir.clone(), checkpoint, config, proc)) {
         Ok(_) => Found::Ownerless,
-        Err(why) if why.is_shortage() => Found::Short(why),
+        Err(why) if why.may_pass() => Found::Short(why),
         Err(why) => Found::Hopeless(why),
     }
 }

@@ -98,7 +98,7 @@ const READING: (u32, Duration) = (100, Duration::from_millis(100));
 fn noted(dir: &ContainerDir) -> Option<Ended> {
     for _ in 0..READING.0 {
         match dir.outcome() {
-            Err(e) if e.is_shortage() => std::thread::sleep(READING.1),
+            Err(e) if e.may_pass() => std::thread::sleep(READING.1),
             found => return found.ok().flatten(),
         }
     }

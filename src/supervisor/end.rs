@@ -81,7 +81,9 @@ impl Outcome {
     /// Writes down what is known, for whoever takes over: the kernel tells a status once.
     pub(super) fn note(&mut self, charge: &Charge) {
         // On a full disk the status is in this process's memory only, as before.
-        self.noted = weaken::is("outcome") || charge.dir.write_outcome(&record(charge, self)).is_ok();
+        let written = weaken::is("outcome") || charge.dir.write_outcome(&record(charge, self)).is_ok();
+        // A limit is known before the status of the kill that follows.
+        self.noted = written && self.status.is_some();
     }
 }
 

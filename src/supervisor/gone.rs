@@ -48,7 +48,7 @@ pub fn see_gone(scope: &Scope, id: &ContainerId, destroy: bool, config: &Config,
         let checkpoint = match dir.checkpoint() {
             Ok(Some(checkpoint)) => checkpoint,
             Ok(None) => continue,
-            Err(e) if e.is_shortage() => return Err(e),
+            Err(e) if e.may_pass() => return Err(e),
             Err(e) => {
                 give_up(scope, &dir, e, config, proc)?;
                 continue;

@@ -22,7 +22,7 @@ pub fn run(settings: &Settings) -> Result<()> {
     context.scope.sweep(context.config.answered_retention, true);
     for (id, ended) in listed(&context, context.scope.all_ended()) {
         if let Err(why) = ended.record()
-            && !why.is_shortage()
+            && !why.may_pass()
         {
             let aside = set_aside(&context, ended.path(), &id);
             context.warn(&format!("ended container {id}: {why}; {aside}"));

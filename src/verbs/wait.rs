@@ -88,7 +88,7 @@ pub fn end_of(
             Ok(Some(checkpoint)) => checkpoint,
             Ok(None) => continue,
             // No descriptors or memory left, perhaps. To fail would make the agent forget a container that runs.
-            Err(e) if e.is_shortage() => {
+            Err(e) if e.may_pass() => {
                 warn_once(context, &mut warned, &e);
                 look(None, PAUSE)?;
                 continue;
@@ -126,7 +126,7 @@ pub fn end_of(
     let ended = context.scope.ended(id);
     let record = loop {
         match ended.record() {
-            Err(e) if e.is_shortage() => warn_once(context, &mut warned, &e),
+            Err(e) if e.may_pass() => warn_once(context, &mut warned, &e),
             record => break record?,
         }
         look(None, PAUSE)?;
